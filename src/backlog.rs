@@ -1,0 +1,100 @@
+//! The byte account of what was matched and is not yet committed.
+//!
+//! Owns the account and its bound. Matchers add before they send, the writer subtracts after
+//! COMMIT. Feeds that can be read again wait here for room; WebSocket feeds never do (their
+//! matched rows are dropped by the matcher instead, and counted as a gap).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::stop::Stop;
+
+/// Bytes matched but not yet committed, and the bound on them.
+#[derive(Debug)]
+pub struct Backlog {
+    limit: usize,
+    /// Written by matchers (add) and the writer (subtract); a sum, so relaxed order is enough.
+    bytes: AtomicUsize,
+    /// Pairs with `room`; guards nothing but the wait itself.
+    waiting: Mutex<()>,
+    room: Condvar,
+}
+
+impl Backlog {
+    /// An empty account bounded by `limit` bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit, bytes: AtomicUsize::new(0), waiting: Mutex::new(()), room: Condvar::new() }
+    }
+
+    /// Adds matched bytes, before they are sent to the writer.
+    pub fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Subtracts bytes whose COMMIT returned.
+    pub fn subtract(&self, bytes: usize) {
+        let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if before >= self.limit && before - bytes < self.limit {
+            let _guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.room.notify_all();
+        }
+    }
+
+    /// Bytes now in the account.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the bound is reached.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bytes() >= self.limit
+    }
+
+    /// Waits until there is room again, or a stop is requested.
+    pub fn wait_for_room(&self, stop: &Stop) {
+        let mut guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.is_full() && !stop.is_requested() {
+            // The time-out exists for the stop alone, which does not notify this condition.
+            let (next, _) = self
+                .room
+                .wait_timeout(guard, Duration::from_millis(100))
+                .unwrap_or_else(PoisonError::into_inner);
+            guard = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_waiter_goes_on_once_the_writer_has_committed() {
+        let backlog = Arc::new(Backlog::new(10));
+        let stop = Arc::new(Stop::new().expect("a pipe"));
+        backlog.add(12);
+        assert!(backlog.is_full());
+        let waiter = std::thread::spawn({
+            let (backlog, stop) = (Arc::clone(&backlog), Arc::clone(&stop));
+            move || backlog.wait_for_room(&stop)
+        });
+        backlog.subtract(12);
+        waiter.join().expect("the waiter returns");
+        assert_eq!(backlog.bytes(), 0);
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait() {
+        let backlog = Backlog::new(1);
+        let stop = Stop::new().expect("a pipe");
+        backlog.add(1);
+        stop.request();
+        backlog.wait_for_room(&stop);
+        assert!(backlog.is_full());
+    }
+}

@@ -1,0 +1,1 @@
+//! Outgoing connections: name resolution, TCP, TLS, deadlines.

@@ -1,0 +1,1 @@
+//! `explain`: which rules hit a name, and why.

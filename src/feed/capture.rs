@@ -1,0 +1,1 @@
+//! Captures: recorded frames read from files or stdin.

@@ -1,0 +1,1 @@
+//! A certstream server over WebSocket.

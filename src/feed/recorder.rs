@@ -1,0 +1,1 @@
+//! The recorder: frames written to a capture.

@@ -1,0 +1,48 @@
+//! CertStream watches Certificate Transparency for the domains a security team names by regex,
+//! and stores what matches with its evidence.
+//!
+//! A synchronous engine: threads and channels, no async runtime. Data flows one way.
+//!
+//! ```text
+//!  feed threads            matcher threads (pool)              writer thread
+//!  socket or capture       names → domains → prefilter         reorder → merge → transaction
+//!  → frame → names  ─────▶ (Aho-Corasick) → verify (DFA) ────▶ → SQLite (WAL)
+//!      │         [Batch]   → evidence               [Matched]       │      rows + position
+//!      └──────▶ recorder                                            └──▶ printer (stdout)
+//! ```
+//!
+//! Each module imports only from those above it in the list below; `pipeline` alone wires the
+//! stages together, which do not know each other. Buffers return to the feeds through a channel
+//! of their own. Shutdown is channel closure flowing the same way as the data.
+
+pub mod error;
+pub mod stop;
+
+pub mod domain;
+pub mod update;
+
+pub mod rule;
+
+pub mod config;
+
+pub mod stats;
+
+pub mod backlog;
+pub mod batch;
+pub mod matched;
+pub mod record;
+
+pub mod connect;
+pub mod feed;
+
+pub mod matcher;
+
+pub mod store;
+
+pub mod export;
+
+pub mod explain;
+pub mod lint;
+pub mod report;
+
+pub mod cli;

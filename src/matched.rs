@@ -1,0 +1,79 @@
+//! What crosses the channel from the matchers to the writer, together.
+//!
+//! Owns the message only: one [`Matched`] for every batch, even when nothing in it matched, so
+//! that the writer can apply each feed's batches strictly in sequence.
+
+use crate::batch::{FeedIndex, GapEvent};
+use crate::domain::Views;
+use crate::rule::RuleIndex;
+use crate::update::Evidence;
+
+/// The outcome of matching one batch.
+#[derive(Debug, Default)]
+pub struct Matched {
+    /// The feed the batch came from.
+    pub feed: FeedIndex,
+    /// The batch's number within that feed.
+    pub sequence: u64,
+    /// How far the feed has been read once this is stored.
+    pub position: u64,
+    /// When the batch's first frame was received, in microseconds since the Unix epoch.
+    pub received: i64,
+    /// A gap that begins or ends here.
+    pub gap: Option<GapEvent>,
+    /// What matched.
+    pub rows: Vec<MatchedDomain>,
+    /// The certificates of those rows.
+    pub certificates: Vec<Evidence>,
+    /// Rows dropped because the backlog was full and the feed cannot wait.
+    pub dropped_rows: u64,
+    /// What this message was booked with in the backlog account; subtracted after COMMIT.
+    pub bytes: usize,
+}
+
+/// One domain of one certificate update, with the rules it matched.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MatchedDomain {
+    /// The sanitised domain.
+    pub domain: Box<str>,
+    /// The names as seen that led to it, those apart that equal it.
+    pub names_as_seen: Vec<Box<str>>,
+    /// Index into [`Matched::certificates`]; none for domains-only streams.
+    pub certificate: Option<u32>,
+    /// The rules that hit, ascending, without repeats. Never empty.
+    pub hits: Vec<Hit>,
+}
+
+/// A rule that matched a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// The views of the domain it matched.
+    pub views: Views,
+    /// The rule reached its step limit: kept as a candidate for review, not a proven match.
+    pub gave_up: bool,
+}
+
+impl Matched {
+    /// Roughly the memory this message holds, for the backlog account, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let rows: usize = self
+            .rows
+            .iter()
+            .map(|row| {
+                size_of::<MatchedDomain>()
+                    + row.domain.len()
+                    + row.hits.len() * size_of::<Hit>()
+                    + row
+                        .names_as_seen
+                        .iter()
+                        .map(|n| n.len() + size_of::<Box<str>>())
+                        .sum::<usize>()
+            })
+            .sum();
+        let certificates: usize = self.certificates.iter().map(Evidence::size).sum();
+        rows + certificates
+    }
+}

@@ -1,0 +1,54 @@
+//! The one way to ask every feed to stop: a flag, and a pipe that wakes whoever waits in `poll(2)`.
+//!
+//! Owns the request only. Who asked (a signal, a closed stdout, a lost worker) is `pipeline`'s
+//! business; what follows flows with the data: feeds return, their senders drop, the rest drains.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A stop request, shared by every thread that might have to notice it.
+#[derive(Debug)]
+pub struct Stop {
+    /// Set once, never cleared.
+    requested: AtomicBool,
+    /// Readable from the request on: nobody ever reads the byte, so it wakes every poller.
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+impl Stop {
+    /// Makes a stop that nobody has requested yet.
+    ///
+    /// # Errors
+    /// When the process may not open two more file descriptors.
+    pub fn new() -> io::Result<Self> {
+        let (reader, writer) = rustix::pipe::pipe_with(
+            rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK,
+        )?;
+        Ok(Self { requested: AtomicBool::new(false), reader, writer })
+    }
+
+    /// Asks for the stop. Harmless when repeated.
+    pub fn request(&self) {
+        // Release/acquire: what the requester wrote before (the reason) is seen by who notices.
+        if !self.requested.swap(true, Ordering::AcqRel) {
+            // A pipe with one byte of room cannot refuse it; were it to, the flag still stands
+            // and is seen at the poller's next deadline.
+            let _ = rustix::io::write(&self.writer, &[1]);
+        }
+    }
+
+    /// Whether the stop has been requested.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Acquire)
+    }
+}
+
+/// The descriptor to add to a `poll(2)` set: readable once the stop is requested.
+impl AsFd for Stop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
