@@ -3,18 +3,29 @@
 //! Owns the reading of certstream messages (full, lite, domains-only) by simd-json into reused
 //! buffers. Told apart by content, never by key order. Knows nothing of sockets or rules.
 
-/// Why a frame was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum FrameFault {
-    /// Not JSON.
-    NotJson,
-}
+mod evidence;
+mod fault;
 
-impl FrameFault {
-    /// Every fault, in the order of their counters.
-    pub const ALL: [Self; 1] = [Self::NotJson];
-}
+use std::fmt;
+
+use simd_json::prelude::*;
+use simd_json::tape::{Array, Value};
+use simd_json::{Buffers, ErrorType, INPUT_PADDING, Tape};
+
+use evidence::members;
+pub use evidence::{Evidence, MAX_TEXT};
+pub use fault::FrameFault;
+
+/// Bytes a frame may have. The largest certificates make frames of some 100 KB; beyond this a
+/// frame is refused, on a socket as in a capture, so that a hostile source cannot take memory.
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// How deep objects and arrays may nest. Real frames reach 6.
+pub const MAX_DEPTH: usize = 128;
+
+/// Bytes of a frame, and tokens in it, up to which the buffers are kept for the next frame.
+const KEPT_BYTES: usize = 256 * 1024;
+const KEPT_TOKENS: usize = 32 * 1024;
 
 /// What a frame turned out to be.
 #[derive(Clone, Copy, Debug)]
@@ -29,29 +40,66 @@ pub enum Message<'f> {
     Blank,
 }
 
-/// The names of a certificate update, as seen. (To be filled in.)
-#[derive(Clone, Copy, Debug)]
-pub struct Names<'f>(std::marker::PhantomData<&'f str>);
+/// The names of a certificate update, as seen.
+#[derive(Clone, Copy)]
+pub struct Names<'f> {
+    list: Option<Array<'f, 'f>>,
+    seen: Option<i64>,
+}
 
 impl<'f> Names<'f> {
-    /// The names, in the order of the frame, with repeats.
+    /// The names, in the order of the frame, with repeats. What is no text in the list is
+    /// passed over.
     pub fn iter(&self) -> impl Iterator<Item = &'f str> + use<'f> {
-        std::iter::empty()
+        self.list.into_iter().flat_map(|list| list.iter()).filter_map(|name| name.into_string())
     }
 
     /// When the server saw the entry, in microseconds since the Unix epoch.
     #[must_use]
     pub fn seen(&self) -> Option<i64> {
-        None
+        self.seen
+    }
+}
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
 /// Reads frames into buffers that it keeps from one to the next.
-#[derive(Debug, Default)]
-pub struct UpdateReader {}
+pub struct UpdateReader {
+    /// The frame as simd-json may edit it, followed by the padding it reads into.
+    scratch: Vec<u8>,
+    buffers: Buffers,
+    /// Empty between two frames: only its memory is kept.
+    tape: Tape<'static>,
+}
+
+impl Default for UpdateReader {
+    fn default() -> Self {
+        Self {
+            scratch: Vec::new(),
+            buffers: Buffers::with_max_depth(0, MAX_DEPTH),
+            tape: Tape(Vec::new()),
+        }
+    }
+}
+
+impl fmt::Debug for UpdateReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateReader")
+            .field("scratch", &self.scratch.capacity())
+            .finish_non_exhaustive()
+    }
+}
 
 impl UpdateReader {
     /// Reads `frame` and hands what it is to `take`.
+    ///
+    /// Names come only from `data.leaf_cert.all_domains` of a `certificate_update` and from
+    /// `data` of `dns_entries`; missing or of another type, they are none. A repeated key counts
+    /// as it stands last.
     ///
     /// # Errors
     /// Why the frame is refused.
@@ -60,76 +108,121 @@ impl UpdateReader {
         frame: &[u8],
         take: impl FnOnce(Message<'_>) -> R,
     ) -> Result<R, FrameFault> {
-        let _ = (frame, take);
-        Err(FrameFault::NotJson)
+        if frame.len() <= MAX_FRAME && frame.trim_ascii_start().is_empty() {
+            return Ok(take(Message::Blank));
+        }
+        self.parse(frame, |root| take(message(&root)))
     }
 
     /// Reads the evidence of a frame that [`read`](Self::read) accepted as an update; nothing
     /// for a domains-only message.
     pub fn evidence(&mut self, frame: &[u8]) -> Option<Evidence> {
-        let _ = frame;
-        None
+        let read = |root: Value<'_, '_>| match message_parts(&root) {
+            (Some("certificate_update"), Some(data)) => Some(Evidence::of(&data)),
+            _ => None,
+        };
+        self.parse(frame, read).ok().flatten()
+    }
+
+    /// Parses `frame` and hands its value to `take`.
+    fn parse<R>(
+        &mut self,
+        frame: &[u8],
+        take: impl FnOnce(Value<'_, '_>) -> R,
+    ) -> Result<R, FrameFault> {
+        if frame.len() > MAX_FRAME {
+            return Err(FrameFault::TooLarge);
+        }
+        self.load(frame);
+        let parsed = match self.parse_scratch(frame.len(), take) {
+            Err((error, take)) if matches!(error.error(), ErrorType::InvalidNumber) => {
+                self.load(frame);
+                fault::drop_huge_numbers(&mut self.scratch[..frame.len()]);
+                self.parse_scratch(frame.len(), take)
+            }
+            parsed => parsed,
+        };
+        self.release_excess(frame.len());
+        parsed.map_err(|(error, _)| fault::diagnose(frame, error.error()))
+    }
+
+    fn load(&mut self, frame: &[u8]) {
+        self.scratch.clear();
+        self.scratch.reserve(frame.len() + INPUT_PADDING);
+        self.scratch.extend_from_slice(frame);
+        self.scratch.extend_from_slice(&[b' '; INPUT_PADDING]);
+    }
+
+    /// Parses what was loaded; on an error `take` is handed back.
+    fn parse_scratch<R, F: FnOnce(Value<'_, '_>) -> R>(
+        &mut self,
+        length: usize,
+        take: F,
+    ) -> Result<R, (simd_json::Error, F)> {
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        let parsed =
+            simd_json::fill_tape_padded(&mut self.scratch, length, &mut self.buffers, &mut tape);
+        let taken = match parsed {
+            Ok(()) => Ok(take(tape.as_value())),
+            Err(error) => Err((error, take)),
+        };
+        self.tape = tape.reset();
+        taken
+    }
+
+    /// Gives memory back after a blown-up frame.
+    fn release_excess(&mut self, length: usize) {
+        if length > KEPT_BYTES || self.buffers.structural_indexes().len() > KEPT_TOKENS {
+            *self = Self::default();
+        }
     }
 }
 
-/// What a certificate update says about its certificate, kept for what matched. Every field is
-/// optional: servers leave out or null what they do not have. Text is attacker-written: escape
-/// it before a terminal, a log or a CSV cell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
-    /// `X509LogEntry` or `PrecertLogEntry`.
-    pub update_type: Option<Box<str>>,
-    /// SHA-1 of the certificate, 40 lower-case hex digits.
-    pub fingerprint: Option<Box<str>>,
-    /// SHA-256 of the certificate, 64 lower-case hex digits.
-    pub sha256: Option<Box<str>>,
-    /// The issuer's name as `C=…, O=…, CN=…`, whichever are present; else the server's own text.
-    pub issuer: Option<Box<str>>,
-    /// The subject's common name.
-    pub subject_cn: Option<Box<str>>,
-    /// Serial number, upper-case hex without leading zeros.
-    pub serial: Option<Box<str>>,
-    /// Begin of validity, seconds since the Unix epoch.
-    pub not_before: Option<i64>,
-    /// End of validity, seconds since the Unix epoch.
-    pub not_after: Option<i64>,
-    /// The log's name, as the server gives it.
-    pub log_name: Option<Box<str>>,
-    /// The log's URL.
-    pub log_url: Option<Box<str>>,
-    /// Index of the entry in its log.
-    pub cert_index: Option<i64>,
-    /// Where the server says the entry can be fetched.
-    pub cert_link: Option<Box<str>>,
-    /// When the server saw the entry, microseconds since the Unix epoch.
-    pub seen: Option<i64>,
+/// The type and the data of a message.
+fn message_parts<'t, 'f>(root: &Value<'t, 'f>) -> (Option<&'f str>, Option<Value<'t, 'f>>) {
+    let (mut kind, mut data) = (None, None);
+    for (key, value) in members(root) {
+        match key {
+            "message_type" => kind = value.into_string(),
+            "data" => data = Some(value),
+            _ => {}
+        }
+    }
+    (kind, data)
 }
 
-impl Evidence {
-    /// Whether anything identifies a certificate: issuer and serial, or a hash.
-    #[must_use]
-    pub fn identifies_certificate(&self) -> bool {
-        (self.issuer.is_some() && self.serial.is_some())
-            || self.sha256.is_some()
-            || self.fingerprint.is_some()
+fn message<'t>(root: &Value<'t, 't>) -> Message<'t> {
+    match message_parts(root) {
+        (Some("certificate_update"), data) => Message::Update(certificate_names(data)),
+        (Some("dns_entries"), data) => {
+            Message::Update(Names { list: data.and_then(|data| data.as_array()), seen: None })
+        }
+        (Some("heartbeat"), _) => Message::Heartbeat,
+        _ => Message::Unknown,
     }
 }
 
-impl Evidence {
-    /// Roughly the memory this holds, in bytes.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        let texts = [
-            &self.update_type,
-            &self.fingerprint,
-            &self.sha256,
-            &self.issuer,
-            &self.subject_cn,
-            &self.serial,
-            &self.log_name,
-            &self.log_url,
-            &self.cert_link,
-        ];
-        size_of::<Self>() + texts.iter().filter_map(|t| t.as_ref()).map(|t| t.len()).sum::<usize>()
+fn certificate_names<'t>(data: Option<Value<'t, 't>>) -> Names<'t> {
+    let mut names = Names { list: None, seen: None };
+    for (key, value) in data.iter().flat_map(members) {
+        match key {
+            "leaf_cert" => names.list = all_domains(&value),
+            "seen" => names.seen = evidence::micros(&value),
+            _ => {}
+        }
     }
+    names
 }
+
+fn all_domains<'t>(leaf: &Value<'t, 't>) -> Option<Array<'t, 't>> {
+    let mut list = None;
+    for (key, value) in members(leaf) {
+        if key == "all_domains" {
+            list = value.as_array();
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests;
