@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -377,7 +378,7 @@ impl Recorder {
             // A recorder that is gone has reported its own error.
             let _ = self.frames.send(Arc::clone(frames));
         } else if let Err(TrySendError::Full(frames)) = self.frames.try_send(Arc::clone(frames)) {
-            self.stats.left_out.add(frames.len() as u64);
+            self.stats.left_out.fetch_add(frames.len() as u64, Ordering::Relaxed);
         }
     }
 }

@@ -30,6 +30,7 @@ pub mod stats;
 pub mod backlog;
 pub mod batch;
 pub mod matched;
+pub mod console;
 pub mod record;
 
 pub mod connect;

@@ -93,6 +93,8 @@ pub struct MatcherStats {
     pub matches: Counter,
     /// Pairs whose look-around rule gave up at its step limit; kept as candidates for review.
     pub gave_up: Counter,
+    /// Matched rows sent to the writer (sightings of a domain).
+    pub rows: Counter,
     /// Matched rows dropped because the backlog was full.
     pub backlog_dropped: Counter,
 }
@@ -122,8 +124,9 @@ pub struct RecorderStats {
     /// Frames that are not one line of UTF-8 and so cannot stand in a capture. Written by the
     /// recorder.
     pub unfit: Counter,
-    /// Frames left out because the disk was too slow. Written by the one feed that records.
-    pub left_out: Counter,
+    /// Frames left out because the disk was too slow. Written by every feed that is recorded, so
+    /// not a [`Counter`].
+    pub left_out: AtomicU64,
 }
 
 /// All counters of a run.

@@ -1,0 +1,127 @@
+//! The tables: their statements, and the steps that bring an older database up to date.
+//!
+//! Owns the schema and its versions (`user_version`). Times are INTEGER microseconds since the
+//! Unix epoch, except a certificate's validity, which is in seconds.
+
+/// Marks a file as ours in SQLite's header: "CTst".
+pub const APPLICATION_ID: i32 = 0x4354_7374;
+
+/// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
+/// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
+pub const STEPS: [&str; 1] = [V1];
+
+/// The version this build writes.
+pub const VERSION: i32 = STEPS.len() as i32;
+
+/// No index beyond `domains(first_seen)` and what UNIQUE and PRIMARY KEY make: each further one
+/// costs the writer a random page a row (an index on `last_seen` nearly halves it).
+const V1: &str = "
+-- One row a domain. first_seen and last_seen are NULL for rows adopted from the ancestor.
+CREATE TABLE domains (
+    id INTEGER PRIMARY KEY,
+    domain TEXT NOT NULL UNIQUE,
+    registered_domain TEXT,
+    first_seen INTEGER,
+    last_seen INTEGER,
+    sightings INTEGER NOT NULL
+) STRICT;
+CREATE INDEX domains_first_seen ON domains (first_seen);
+
+-- Every rule that ever ran; never deleted. hash: 16 bytes over name and pattern.
+CREATE TABLE rules (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    severity TEXT,
+    first_loaded INTEGER NOT NULL
+) STRICT;
+
+-- Precertificate and final certificate share one row: both have the same issuer and serial.
+-- Where either is missing the hash takes the serial's place in the identity.
+CREATE TABLE certificates (
+    id INTEGER PRIMARY KEY,
+    issuer TEXT,
+    serial TEXT,
+    sha256 TEXT,
+    fingerprint TEXT,
+    subject_cn TEXT,
+    not_before INTEGER,
+    not_after INTEGER,
+    update_type TEXT,
+    log_name TEXT,
+    log_url TEXT,
+    cert_index INTEGER,
+    cert_link TEXT,
+    seen INTEGER
+) STRICT;
+CREATE UNIQUE INDEX certificates_identity ON certificates (
+    ifnull(issuer, ''),
+    CASE WHEN issuer IS NULL OR serial IS NULL
+         THEN ifnull(sha256, fingerprint) ELSE serial END
+);
+
+-- Which rule hit which domain. views: bits of the views that matched. verdict: NULL for a proven
+-- match, 'gave up' where the rule reached its step limit and the domain awaits review.
+CREATE TABLE matches (
+    domain_id INTEGER NOT NULL REFERENCES domains (id),
+    rule_id INTEGER NOT NULL REFERENCES rules (id),
+    views INTEGER NOT NULL,
+    technique TEXT,
+    verdict TEXT,
+    first_certificate INTEGER REFERENCES certificates (id),
+    last_certificate INTEGER REFERENCES certificates (id),
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    PRIMARY KEY (domain_id, rule_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE domain_certificates (
+    domain_id INTEGER NOT NULL REFERENCES domains (id),
+    certificate_id INTEGER NOT NULL REFERENCES certificates (id),
+    PRIMARY KEY (domain_id, certificate_id)
+) STRICT, WITHOUT ROWID;
+
+-- Names as seen in certificates, where they differ from the domain: '*.', 'www.', case, Unicode.
+CREATE TABLE names (
+    domain_id INTEGER NOT NULL REFERENCES domains (id),
+    name TEXT NOT NULL,
+    PRIMARY KEY (domain_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- ended and outcome are NULL while a run goes on, and for good after an unclean end.
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    started INTEGER NOT NULL,
+    ended INTEGER,
+    version TEXT NOT NULL,
+    command TEXT NOT NULL,
+    rules INTEGER NOT NULL,
+    rules_hash BLOB NOT NULL,
+    outcome TEXT
+) STRICT;
+
+-- How far each feed is stored: written in the same transaction as the rows that came from it.
+CREATE TABLE positions (
+    feed TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Spans in which a feed was not read, or rows were dropped. ended is NULL while one is open.
+CREATE TABLE gaps (
+    id INTEGER PRIMARY KEY,
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    feed TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    rows_dropped INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- What readers of the ancestor's database ask for.
+CREATE VIEW certtransp_domains (domain) AS SELECT domain FROM domains;
+";
