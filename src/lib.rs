@@ -21,6 +21,8 @@ pub mod stop;
 pub mod domain;
 pub mod update;
 
+pub mod yaml;
+
 pub mod rule;
 
 pub mod config;
@@ -29,8 +31,8 @@ pub mod stats;
 
 pub mod backlog;
 pub mod batch;
-pub mod matched;
 pub mod console;
+pub mod matched;
 pub mod record;
 
 pub mod connect;

@@ -1,1 +1,327 @@
-//! The matcher.
+//! Matchers: the pool of threads between the feeds and the writer.
+//!
+//! Owns the work on one batch: names are sanitised into a block, the engine finds the hits, and
+//! evidence is read for what matched. Each matcher owns its scratch space; the compiled rules
+//! ([`Engine`]) are shared. What a name or a frame is, is `domain`'s and `update`'s business.
+
+mod engine;
+mod literal;
+mod prefilter;
+mod verify;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+
+pub use engine::{Engine, Miss, Scratch};
+
+use crate::backlog::Backlog;
+use crate::batch::Batch;
+use crate::domain;
+use crate::matched::{Hit, Matched, MatchedDomain};
+use crate::stats::MatcherStats;
+use crate::update::UpdateReader;
+use engine::domain_at;
+
+/// A name that was dropped, in [`Block::name_domains`].
+const DROPPED: u32 = u32::MAX;
+
+/// One matcher thread's work and everything it reuses.
+#[derive(Debug)]
+pub struct Matcher {
+    engine: Arc<Engine>,
+    stats: Arc<MatcherStats>,
+    backlog: Arc<Backlog>,
+    /// By feed: whether it waits for the writer itself. The rows of one that does not are dropped
+    /// when the backlog is full.
+    can_wait: Arc<[bool]>,
+    reader: UpdateReader,
+    scratch: Scratch,
+    block: Block,
+    /// The hits of the current batch: domain, rule; ascending.
+    hits: Vec<(u32, Hit)>,
+}
+
+/// The domains of a batch, newline-joined, and where each came from.
+#[derive(Debug, Default)]
+struct Block {
+    text: Vec<u8>,
+    /// Where each domain ends in `text`, before its newline.
+    ends: Vec<u32>,
+    /// By domain: the update it came from.
+    updates: Vec<u32>,
+    /// By name of the batch: its domain, or [`DROPPED`].
+    name_domains: Vec<u32>,
+    /// By update: its first name.
+    first_names: Vec<u32>,
+}
+
+impl Matcher {
+    /// A matcher over `engine`; `can_wait` tells by feed index which feeds wait for the backlog.
+    #[must_use]
+    pub fn new(
+        engine: Arc<Engine>,
+        stats: Arc<MatcherStats>,
+        backlog: Arc<Backlog>,
+        can_wait: Arc<[bool]>,
+    ) -> Self {
+        let scratch = engine.scratch();
+        Self {
+            engine,
+            stats,
+            backlog,
+            can_wait,
+            reader: UpdateReader::default(),
+            scratch,
+            block: Block::default(),
+            hits: Vec::new(),
+        }
+    }
+
+    /// Matches batches until none can come any more, or nobody takes what matched.
+    pub fn run(
+        mut self,
+        batches: &Receiver<Batch>,
+        matched: &Sender<Matched>,
+        empties: &Sender<Batch>,
+    ) {
+        for batch in batches {
+            if matched.send(self.matched(&batch)).is_err() {
+                return;
+            }
+            // Full means that enough batches circulate already.
+            let _ = empties.try_send(batch);
+        }
+    }
+
+    /// What matches in a batch; rows are booked in the backlog.
+    pub fn matched(&mut self, batch: &Batch) -> Matched {
+        let mut matched = Matched {
+            feed: batch.feed,
+            sequence: batch.sequence,
+            position: batch.position,
+            received: batch.received,
+            gap: batch.gap.clone(),
+            ..Matched::default()
+        };
+        self.block.fill(batch, &self.stats);
+        self.find_hits();
+        if self.hits.is_empty() {
+            return matched;
+        }
+        self.gather_rows(batch, &mut matched);
+        if self.backlog.is_full() && !self.can_wait[usize::from(batch.feed)] {
+            matched.dropped_rows = matched.rows.len() as u64;
+            self.stats.backlog_dropped.add(matched.dropped_rows);
+            matched.rows.clear();
+            matched.certificates.clear();
+            return matched;
+        }
+        matched.bytes = matched.size();
+        self.backlog.add(matched.bytes);
+        self.stats.rows.add(matched.rows.len() as u64);
+        matched
+    }
+
+    fn find_hits(&mut self) {
+        let Self { engine, stats, scratch, block, hits, .. } = self;
+        hits.clear();
+        // Domains are ASCII: sanitising lets nothing else through.
+        let text = std::str::from_utf8(&block.text).unwrap_or_default();
+        let candidates = engine.hits(text, &block.ends, scratch, |domain, hit| {
+            hits.push((domain as u32, hit));
+        });
+        stats.domains.add(block.ends.len() as u64);
+        stats.candidates.add(candidates as u64);
+        stats.matches.add(hits.len() as u64);
+        stats.gave_up.add(hits.iter().filter(|(_, hit)| hit.gave_up).count() as u64);
+    }
+
+    /// Makes a row of every domain with hits, and reads the evidence of its update.
+    fn gather_rows(&mut self, batch: &Batch, matched: &mut Matched) {
+        let Self { block, hits, reader, .. } = self;
+        let mut rest = hits.as_slice();
+        while let Some((domain, _)) = rest.first() {
+            let update = block.updates[*domain as usize];
+            let of_update = rest.partition_point(|(d, _)| block.updates[*d as usize] == update);
+            let (ours, others) = rest.split_at(of_update);
+            rest = others;
+            let source = batch.update(update as usize);
+            let certificate = reader.evidence(source.frame()).map(|evidence| {
+                matched.certificates.push(evidence);
+                matched.certificates.len() as u32 - 1
+            });
+            let rows = block.rows(ours, certificate);
+            let first = matched.rows.len();
+            matched.rows.extend(rows.rows);
+            let names = &block.name_domains[block.names_of(update)];
+            for (name, domain) in source.names().zip(names) {
+                if let Some(row) = rows.by_domain.get(domain) {
+                    let row = &mut matched.rows[first + row];
+                    if *name != *row.domain {
+                        row.names_as_seen.push(name.into());
+                    }
+                }
+            }
+            for row in &mut matched.rows[first..] {
+                row.names_as_seen.sort_unstable();
+                row.names_as_seen.dedup();
+            }
+        }
+    }
+}
+
+/// The rows of one update.
+struct Rows {
+    rows: Vec<MatchedDomain>,
+    /// By domain of the block: its row. The same domain may stand in the block twice.
+    by_domain: HashMap<u32, usize>,
+}
+
+impl Block {
+    /// Sanitises the names of a batch. A domain that repeats the one before it (`www.` and bare,
+    /// side by side) is matched once; others are merged when they hit.
+    fn fill(&mut self, batch: &Batch, stats: &MatcherStats) {
+        self.text.clear();
+        self.ends.clear();
+        self.updates.clear();
+        self.name_domains.clear();
+        self.first_names.clear();
+        for (update, index) in batch.updates().zip(0..) {
+            self.first_names.push(self.name_domains.len() as u32);
+            for name in update.names() {
+                let domain = self.domain_of(name, index, stats);
+                self.name_domains.push(domain);
+            }
+        }
+    }
+
+    fn domain_of(&mut self, name: &str, update: u32, stats: &MatcherStats) -> u32 {
+        let start = self.text.len();
+        if let Err(fault) = domain::sanitise(name, &mut self.text) {
+            stats.dropped[fault as usize].add(1);
+            return DROPPED;
+        }
+        if self.updates.last() == Some(&update) {
+            let last = self.ends.len() - 1;
+            let before = if last == 0 { 0 } else { self.ends[last - 1] as usize + 1 };
+            if self.text[start..] == self.text[before..self.ends[last] as usize] {
+                self.text.truncate(start);
+                return last as u32;
+            }
+        }
+        self.ends.push(self.text.len() as u32);
+        self.updates.push(update);
+        self.text.push(b'\n');
+        self.ends.len() as u32 - 1
+    }
+
+    /// The names of an update, as a range of `name_domains`.
+    fn names_of(&self, update: u32) -> Range<usize> {
+        let start = self.first_names[update as usize] as usize;
+        let end = self.first_names.get(update as usize + 1);
+        start..end.map_or(self.name_domains.len(), |end| *end as usize)
+    }
+
+    /// The rows that the hits of one update make; equal domains share a row.
+    fn rows(&self, hits: &[(u32, Hit)], certificate: Option<u32>) -> Rows {
+        let text = std::str::from_utf8(&self.text).unwrap_or_default();
+        let mut made = Rows { rows: Vec::new(), by_domain: HashMap::new() };
+        let mut by_text: HashMap<&str, usize> = HashMap::new();
+        for (domain, hit) in hits {
+            let name = domain_at(text, &self.ends, *domain as usize);
+            let next = made.rows.len();
+            let row = *by_text.entry(name).or_insert(next);
+            if row == next {
+                made.rows.push(MatchedDomain {
+                    domain: name.into(),
+                    names_as_seen: Vec::new(),
+                    certificate,
+                    hits: Vec::new(),
+                });
+            }
+            made.by_domain.insert(*domain, row);
+            // Equal domains have equal hits, so a repeat brings nothing new.
+            let hits = &mut made.rows[row].hits;
+            if hits.last().is_none_or(|last| last.rule < hit.rule) {
+                hits.push(*hit);
+            }
+        }
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::BatchSender;
+    use crate::rule::{Anchor, Loader, RuleEntry};
+    use crossbeam_channel::unbounded;
+    use std::path::Path;
+
+    fn matcher(patterns: &[&str], backlog: usize, can_wait: bool) -> Matcher {
+        let entry = |p: &&str| RuleEntry { pattern: (*p).to_owned(), ..RuleEntry::default() };
+        let entries: Vec<RuleEntry> = patterns.iter().map(entry).collect();
+        let mut loader = Loader::new(Anchor::Search);
+        loader.entries(&entries, Path::new("test")).expect("rules compile");
+        let engine = Engine::build(loader.finish().expect("rules")).expect("builds");
+        Matcher::new(
+            Arc::new(engine),
+            Arc::default(),
+            Arc::new(Backlog::new(backlog)),
+            Arc::new([can_wait]),
+        )
+    }
+
+    fn batch(updates: &[(&str, &[&str])]) -> Batch {
+        let (batches, received) = unbounded();
+        let (_, empties) = unbounded();
+        let mut out = BatchSender::new(0, 0, batches, empties, None);
+        for ((frame, names), position) in updates.iter().zip(1..) {
+            out.push(position, frame.as_bytes(), names.iter().copied()).expect("open");
+        }
+        out.flush().expect("open");
+        received.try_recv().expect("a batch")
+    }
+
+    const FRAME: &str = r#"{"message_type":"certificate_update","data":{"leaf_cert":{"serial_number":"0A","all_domains":[]}}}"#;
+
+    #[test]
+    fn rows_carry_rules_names_and_evidence() {
+        let mut matcher = matcher(&["pay", "pal"], 1 << 20, true);
+        let names = ["*.paypal.com", "x.org", "www.PayPal.com", "paypal.com", "opal.de"];
+        let matched = matcher.matched(&batch(&[("{}", &["a.b"]), (FRAME, &names)]));
+        assert_eq!((matched.sequence, matched.position), (1, 2));
+        assert_eq!(matched.certificates.len(), 1);
+        assert_eq!(matched.certificates[0].serial.as_deref(), Some("A"));
+        let rows: Vec<_> = matched
+            .rows
+            .iter()
+            .map(|row| (&*row.domain, row.hits.iter().map(|h| h.rule).collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(rows, [("paypal.com", vec![0, 1]), ("opal.de", vec![1])]);
+        let seen: Vec<&str> = matched.rows[0].names_as_seen.iter().map(|n| &**n).collect();
+        assert_eq!(seen, ["*.paypal.com", "www.PayPal.com"]);
+        assert_eq!(matcher.backlog.bytes(), matched.bytes);
+    }
+
+    #[test]
+    fn a_batch_without_matches_is_its_number_alone() {
+        let mut matcher = matcher(&["pay"], 1 << 20, true);
+        let matched = matcher.matched(&batch(&[(FRAME, &["a.org", "no dot"])]));
+        assert!(matched.rows.is_empty() && matched.certificates.is_empty());
+        assert_eq!((matched.sequence, matched.bytes, matcher.backlog.bytes()), (1, 0, 0));
+        assert_eq!(matcher.stats.domains.get(), 1);
+    }
+
+    #[test]
+    fn a_full_backlog_drops_the_rows_of_feeds_that_cannot_wait() {
+        let mut matcher = matcher(&["pay"], 1, false);
+        matcher.backlog.add(1);
+        let matched = matcher.matched(&batch(&[(FRAME, &["pay.org"])]));
+        assert_eq!((matched.rows.len(), matched.dropped_rows, matched.bytes), (0, 1, 0));
+        assert_eq!(matcher.stats.backlog_dropped.get(), 1);
+    }
+}

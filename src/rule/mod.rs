@@ -3,9 +3,18 @@
 //! Owns the rule, its pattern translated from Python's spelling and parsed, and the rule set.
 //! Knows no engine: how a pattern is searched is `matcher`'s business.
 
+mod load;
+mod outline;
+mod pattern;
+mod python;
+
 use std::path::PathBuf;
 
 use regex_syntax::hir::Hir;
+
+pub use load::Loader;
+pub use pattern::fancy;
+pub use python::Fault;
 
 /// Index of a rule within the run's [`RuleSet`].
 pub type RuleIndex = u32;
@@ -75,6 +84,23 @@ pub struct Rule {
     pub place: Place,
 }
 
+/// A rule as the user wrote it, not yet parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleEntry {
+    /// What it is called.
+    pub name: Option<String>,
+    /// The regex.
+    pub pattern: String,
+    /// Regexes whose matches are not reported.
+    pub exclude: Vec<String>,
+    /// The user's labels.
+    pub tags: Vec<String>,
+    /// The user's severity.
+    pub severity: Option<String>,
+    /// The line it stands on, from 1.
+    pub line: u64,
+}
+
 /// All rules of a run, and the domains that are never reported.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
@@ -82,4 +108,6 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// The user's own domains and suffixes, lower case, without a leading dot.
     pub allow: Vec<String>,
+    /// Rules left out because one of the same name and pattern stands before them.
+    pub repeated: Vec<(String, Place)>,
 }

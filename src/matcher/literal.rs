@@ -1,0 +1,291 @@
+//! The literals a pattern needs: byte strings of which every match contains at least one.
+//!
+//! Owns their extraction from a pattern's syntax tree, and the refusal where there are none worth
+//! having. The promise is one-sided: a domain without any of the literals cannot match; one with
+//! a literal may. Only where the set is *exact* does containing a literal already mean a match.
+
+use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+
+/// Most literals a rule may bring: typo classes multiply (`p[a4]yp[a4][l1i]` makes 12), and each
+/// further literal costs states in the prefilter.
+const MAX_LITERALS: usize = 64;
+/// Bytes in the shortest literal of a usable set. One byte stands in nearly every name, so it
+/// would let everything through; `.tk` and `-id` are worth having.
+const MIN_LENGTH: usize = 2;
+/// Members up to which a class is multiplied out. Digits are; `[a-z]` says next to nothing.
+const MAX_CLASS: usize = 10;
+
+/// What a pattern's literals are good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literals {
+    /// Every match contains one of them; the pattern still has to be verified.
+    Required(Vec<Vec<u8>>),
+    /// A domain matches exactly when it contains one of them: nothing is left to verify.
+    Exact(Vec<Vec<u8>>),
+    /// There are none worth having; the reason is for the user.
+    None {
+        /// Why, in words that end a sentence.
+        reason: String,
+    },
+}
+
+impl Literals {
+    /// Extracts the literals of a pattern.
+    #[must_use]
+    pub fn of(hir: &Hir) -> Self {
+        let found = walk(hir);
+        if let Some(exact) = found.exact
+            && hir.properties().look_set().is_empty()
+            && usable(&exact)
+        {
+            return Self::Exact(minimised(&exact));
+        }
+        match found.best {
+            Some(best) if best.iter().all(|literal| literal.len() >= MIN_LENGTH) => {
+                Self::Required(best)
+            }
+            Some(best) => {
+                let shortest = best.iter().min_by_key(|literal| literal.len());
+                let shortest = String::from_utf8_lossy(shortest.map_or(&[][..], |s| s));
+                let reason = format!("its shortest required literal is only `{shortest}`");
+                Self::None { reason }
+            }
+            None => Self::None { reason: "no text has to stand in every match of it".to_owned() },
+        }
+    }
+}
+
+/// What is known of a part of a pattern.
+#[derive(Default)]
+struct Found {
+    /// Everything the part matches, where that is finite and small. Zero-width assertions count
+    /// as matching the empty string, so this may be wider than the part, never narrower.
+    exact: Option<Vec<Vec<u8>>>,
+    /// The best set of which every match of the part contains a member.
+    best: Option<Vec<Vec<u8>>>,
+}
+
+impl Found {
+    fn exactly(mut set: Vec<Vec<u8>>) -> Self {
+        set.sort_unstable();
+        set.dedup();
+        let best = better(None, Some(minimised(&set)));
+        Self { exact: Some(set), best }
+    }
+
+    fn at_least(best: Option<Vec<Vec<u8>>>) -> Self {
+        Self { exact: None, best }
+    }
+}
+
+fn walk(hir: &Hir) -> Found {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Found::exactly(vec![Vec::new()]),
+        HirKind::Literal(literal) => Found::exactly(vec![literal.0.to_vec()]),
+        HirKind::Class(class) => class_members(class).map_or_else(Found::default, Found::exactly),
+        HirKind::Capture(capture) => walk(&capture.sub),
+        HirKind::Repetition(repetition) => repeated(repetition),
+        HirKind::Concat(parts) => concatenated(parts),
+        HirKind::Alternation(parts) => alternated(parts),
+    }
+}
+
+fn class_members(class: &Class) -> Option<Vec<Vec<u8>>> {
+    let Class::Bytes(bytes) = class else { return None };
+    let count: usize = bytes.ranges().iter().map(regex_syntax::hir::ClassBytesRange::len).sum();
+    let members = bytes.ranges().iter().flat_map(|range| range.start()..=range.end());
+    (count <= MAX_CLASS).then(|| members.map(|byte| vec![byte]).collect())
+}
+
+fn repeated(repetition: &Repetition) -> Found {
+    let sub = walk(&repetition.sub);
+    if let (Some(exact), Some(max)) = (&sub.exact, repetition.max)
+        && let Some(set) = powers(exact, repetition.min, max)
+    {
+        return Found::exactly(set);
+    }
+    if repetition.min == 0 { Found::default() } else { Found::at_least(sub.best) }
+}
+
+/// Everything that `min` to `max` copies of `set` make, where that stays small.
+fn powers(set: &[Vec<u8>], min: u32, max: u32) -> Option<Vec<Vec<u8>>> {
+    let mut copies = vec![Vec::new()];
+    let mut all = Vec::new();
+    for count in 0..=max {
+        if count >= min {
+            all.extend_from_slice(&copies);
+        }
+        if all.len() > MAX_LITERALS {
+            return None;
+        }
+        if count < max {
+            copies = crossed(&copies, set)?;
+        }
+    }
+    Some(all)
+}
+
+/// Every member of `heads` with every member of `tails` behind it, where that stays small.
+fn crossed(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    if heads.len().saturating_mul(tails.len()) > MAX_LITERALS {
+        return None;
+    }
+    let long = heads.iter().chain(tails).any(|literal| literal.len() > crate::domain::MAX_DOMAIN);
+    let join = |head: &Vec<u8>, tail: &Vec<u8>| [head.as_slice(), tail].concat();
+    (!long).then(|| heads.iter().flat_map(|h| tails.iter().map(move |t| join(h, t))).collect())
+}
+
+fn concatenated(parts: &[Hir]) -> Found {
+    let mut run = vec![Vec::new()];
+    let mut whole = true;
+    let mut best = None;
+    for part in parts {
+        let found = walk(part);
+        match found.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
+            Some(longer) => run = longer,
+            None => {
+                whole = false;
+                best = better(best, Some(minimised(&run)));
+                best = better(best, found.best);
+                run = found.exact.unwrap_or_else(|| vec![Vec::new()]);
+            }
+        }
+    }
+    if whole {
+        return Found::exactly(run);
+    }
+    Found::at_least(better(best, Some(minimised(&run))))
+}
+
+fn alternated(parts: &[Hir]) -> Found {
+    let branches: Vec<Found> = parts.iter().map(walk).collect();
+    let total: usize =
+        branches.iter().map(|b| b.exact.as_ref().map_or(MAX_LITERALS + 1, Vec::len)).sum();
+    if total <= MAX_LITERALS {
+        return Found::exactly(
+            branches.into_iter().flat_map(|b| b.exact.unwrap_or_default()).collect(),
+        );
+    }
+    let each: Option<Vec<Vec<Vec<u8>>>> = branches.into_iter().map(|branch| branch.best).collect();
+    let union = each.map(|sets| minimised(&sets.concat()));
+    Found::at_least(union.filter(|set| set.len() <= MAX_LITERALS))
+}
+
+/// The set without the members that contain another: whatever contains `appleid` contains
+/// `apple`.
+fn minimised(set: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut sorted: Vec<&Vec<u8>> = set.iter().collect();
+    sorted.sort_unstable_by_key(|literal| literal.len());
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    for literal in sorted {
+        if !kept.iter().any(|shorter| memchr::memmem::find(literal, shorter).is_some()) {
+            kept.push(literal.clone());
+        }
+    }
+    kept
+}
+
+/// Whether a set says anything: no member is empty, and there is a member at all.
+fn usable(set: &[Vec<u8>]) -> bool {
+    !set.is_empty() && set.iter().all(|literal| literal.len() >= MIN_LENGTH)
+}
+
+/// The set that lets fewer names through.
+fn better(one: Option<Vec<Vec<u8>>>, other: Option<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
+    let says_something =
+        |set: &Vec<Vec<u8>>| !set.is_empty() && set.iter().all(|literal| !literal.is_empty());
+    match (one.filter(says_something), other.filter(says_something)) {
+        (Some(one), Some(other)) => {
+            Some(if share_let_through(&one) <= share_let_through(&other) { one } else { other })
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+/// Roughly the share of positions at which some literal of the set stands.
+fn share_let_through(set: &[Vec<u8>]) -> f64 {
+    set.iter().map(|literal| literal.iter().map(|byte| frequency(*byte)).product::<f64>()).sum()
+}
+
+/// Roughly how often a byte stands in host names: enough to tell `q` from `e`.
+fn frequency(byte: u8) -> f64 {
+    match byte {
+        b'a' | b'e' | b'i' | b'o' | b'.' => 0.08,
+        b'c' | b'l' | b'm' | b'n' | b'r' | b's' | b't' => 0.05,
+        b'b' | b'd' | b'g' | b'h' | b'p' | b'u' => 0.03,
+        b'f' | b'k' | b'v' | b'w' | b'y' | b'-' => 0.02,
+        b'j' | b'q' | b'x' | b'z' => 0.006,
+        _ => 0.01,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{Anchor, Pattern, Syntax};
+
+    fn literals(written: &str) -> Literals {
+        match Pattern::parse(written, Anchor::Search).expect(written).syntax {
+            Syntax::Regular(hir) => Literals::of(&hir),
+            Syntax::Backtracking { outline, .. } => match Literals::of(&outline) {
+                Literals::Exact(set) => Literals::Required(set),
+                other => other,
+            },
+        }
+    }
+
+    fn texts(set: &[Vec<u8>]) -> Vec<&str> {
+        let mut texts: Vec<&str> =
+            set.iter().map(|literal| std::str::from_utf8(literal).expect("text")).collect();
+        texts.sort_unstable();
+        texts
+    }
+
+    #[test]
+    fn finite_patterns_are_exact() {
+        let table: [(&str, &[&str]); 6] = [
+            ("paypal", &["paypal"]),
+            ("(?i)PayPal", &["paypal"]),
+            ("dbsbank|dbs-bank", &["dbs-bank", "dbsbank"]),
+            ("p[a4]yp[a4]l", &["p4yp4l", "p4ypal", "payp4l", "paypal"]),
+            ("apple-?id", &["apple-id", "appleid"]),
+            ("go{2,3}gle", &["google", "gooogle"]),
+        ];
+        for (written, expected) in table {
+            match literals(written) {
+                Literals::Exact(set) => assert_eq!(texts(&set), expected, "{written}"),
+                other => panic!("{written}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_strongest_part_is_required() {
+        let table: [(&str, &[&str]); 9] = [
+            (".*ab.*", &["ab"]),
+            ("(secure|login|verify).*paypal", &["paypal"]),
+            ("bank.*of.*america", &["america"]),
+            ("(^|-)google|google(-|\\.)", &["google"]),
+            (r"\bpaypal\b", &["paypal"]),
+            (r"\.(tk|ml)$", &[".ml", ".tk"]),
+            ("^(?!.*\\.paypal\\.com$).*paypal", &["paypal"]),
+            ("(?:bank)+[a-z]{3}", &["bank"]),
+            ("x?yz[a-z]*(?:secure|login)", &["login", "secure"]),
+        ];
+        for (written, expected) in table {
+            match literals(written) {
+                Literals::Required(set) => assert_eq!(texts(&set), expected, "{written}"),
+                other => panic!("{written}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        for written in [".", "^[a-z0-9]{25,}\\.", "a*", "x|", "[0-9]+", "(?!a)b*"] {
+            assert!(matches!(literals(written), Literals::None { .. }), "{written}");
+        }
+        let Literals::None { reason } = literals("x") else { panic!("one byte is refused") };
+        assert_eq!(reason, "its shortest required literal is only `x`");
+    }
+}

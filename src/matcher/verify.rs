@@ -1,0 +1,232 @@
+//! Verify: whether a domain matches one pattern.
+//!
+//! Owns the choice of an engine for each pattern and its lazy making: a dense DFA where it stays
+//! small, else a lazy DFA, and the backtracking engine for look-around. Programs are made when
+//! their first candidate comes: of thousands of rules, few ever have one.
+
+use std::sync::OnceLock;
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::hybrid::dfa as lazy;
+use regex_automata::nfa::thompson::{self, NFA};
+use regex_automata::{Input, PatternSet};
+use regex_syntax::hir::Hir;
+
+use crate::rule::{self, Syntax};
+
+/// Bytes a dense DFA may take. Most rules need 2–10 KiB; beyond this the lazy DFA, which keeps
+/// only the states that real names reach, is nearly as fast.
+const MAX_DENSE: usize = 64 * 1024;
+/// Bytes a rule's NFA may take: what `(a{1000}){1000}` runs into, at the start, with its line.
+const MAX_NFA: usize = 1024 * 1024;
+/// Bytes of a lazy DFA's cache, one a matcher thread and rule that ever had a candidate.
+const LAZY_CACHE: usize = 64 * 1024;
+/// Bytes of the DFA that several rules without a literal share: it must stay inside the L2 cache.
+const MAX_SHARED: usize = 1024 * 1024;
+
+/// Whether a pattern was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It matches.
+    Match,
+    /// It does not.
+    NoMatch,
+    /// The engine reached its step limit: nobody knows.
+    GaveUp,
+}
+
+/// One pattern and, once it was needed, the engine for it. Shared by all matchers.
+#[derive(Debug)]
+pub struct Verifier {
+    syntax: Syntax,
+    program: OnceLock<Program>,
+}
+
+#[derive(Debug)]
+enum Program {
+    Dense(dense::DFA<Vec<u32>>),
+    Lazy(lazy::DFA),
+    Backtracking(fancy_regex::Regex),
+    /// No engine could be made, although the pattern was checked at the start.
+    Unmade,
+}
+
+/// What a matcher thread keeps for a verifier: the lazy DFA's states, if it has one.
+#[derive(Debug, Default)]
+pub struct Cache(Option<Box<lazy::Cache>>);
+
+impl Verifier {
+    /// A verifier for a pattern that [`check`] accepted.
+    #[must_use]
+    pub fn new(syntax: Syntax) -> Self {
+        Self { syntax, program: OnceLock::new() }
+    }
+
+    /// Whether `domain` matches.
+    pub fn verify(&self, domain: &str, cache: &mut Cache) -> Verdict {
+        let found = match self.program.get_or_init(|| Program::make(&self.syntax)) {
+            // Neither DFA has bytes to quit at, so neither can fail.
+            Program::Dense(dfa) => dfa.try_search_fwd(&earliest(domain)).ok(),
+            Program::Lazy(dfa) => {
+                let states = cache.0.get_or_insert_with(|| Box::new(dfa.create_cache()));
+                dfa.try_search_fwd(states, &earliest(domain)).ok()
+            }
+            Program::Backtracking(regex) => {
+                return match regex.is_match(domain) {
+                    Ok(true) => Verdict::Match,
+                    Ok(false) => Verdict::NoMatch,
+                    Err(_) => Verdict::GaveUp,
+                };
+            }
+            Program::Unmade => None,
+        };
+        match found {
+            Some(Some(_)) => Verdict::Match,
+            Some(None) => Verdict::NoMatch,
+            None => Verdict::GaveUp,
+        }
+    }
+}
+
+/// Stops at the first byte that decides: whether matters, not where.
+fn earliest(domain: &str) -> Input<'_> {
+    Input::new(domain).earliest(true)
+}
+
+impl Program {
+    fn make(syntax: &Syntax) -> Self {
+        match syntax {
+            Syntax::Regular(hir) => Self::automaton(hir).unwrap_or(Self::Unmade),
+            Syntax::Backtracking { pattern, .. } => {
+                rule::fancy(pattern).map_or(Self::Unmade, Self::Backtracking)
+            }
+        }
+    }
+
+    fn automaton(hir: &Hir) -> Option<Self> {
+        let nfa = compile(&[hir]).ok()?;
+        if let Some(dfa) = dense_dfa(&nfa, MAX_DENSE) {
+            return Some(Self::Dense(dfa));
+        }
+        let config = lazy::Config::new().cache_capacity(LAZY_CACHE).skip_cache_capacity_check(true);
+        lazy::Builder::new().configure(config).build_from_nfa(nfa).ok().map(Self::Lazy)
+    }
+}
+
+fn dense_dfa(nfa: &NFA, limit: usize) -> Option<dense::DFA<Vec<u32>>> {
+    let config = dense::Config::new()
+        .start_kind(StartKind::Unanchored)
+        .match_kind(regex_automata::MatchKind::All)
+        .dfa_size_limit(Some(limit))
+        .determinize_size_limit(Some(4 * limit));
+    dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
+}
+
+fn compile(patterns: &[&Hir]) -> Result<NFA, thompson::BuildError> {
+    let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(MAX_NFA));
+    thompson::Compiler::new().configure(config).build_many_from_hir(patterns)
+}
+
+/// Checks that an engine can be made for a pattern, without keeping it.
+///
+/// # Errors
+/// Why not, for the user.
+pub fn check(syntax: &Syntax) -> Result<(), String> {
+    match syntax {
+        Syntax::Regular(hir) => compile(&[hir]).map(drop).map_err(|error| {
+            if error.size_limit().is_some() {
+                format!("it needs more than {} KiB: its repetitions multiply", MAX_NFA / 1024)
+            } else {
+                error.to_string()
+            }
+        }),
+        // Compiled when it was parsed.
+        Syntax::Backtracking { .. } => Ok(()),
+    }
+}
+
+/// Rules without a literal, tried on every domain: as few DFAs as stay small, each telling which
+/// of its rules match in one walk over the domain.
+#[derive(Debug)]
+pub struct AlwaysTried {
+    shared: Vec<Shared>,
+    /// Those no small DFA can be made for: candidates everywhere.
+    alone: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dfa: dense::DFA<Vec<u32>>,
+    /// By pattern of the DFA: the rule.
+    rules: Vec<u32>,
+}
+
+impl AlwaysTried {
+    /// Gathers the rules; `None` for a rule whose pattern is no regular expression.
+    #[must_use]
+    pub fn new(rules: &[(u32, Option<&Hir>)]) -> Self {
+        let mut gathered = Self { shared: Vec::new(), alone: Vec::new() };
+        let mut regular = Vec::new();
+        for (rule, hir) in rules {
+            match hir {
+                Some(hir) => regular.push((*rule, *hir)),
+                None => gathered.alone.push(*rule),
+            }
+        }
+        gathered.share(&regular);
+        gathered
+    }
+
+    /// One DFA for all, or for each half: states multiply when anchored rules come together.
+    fn share(&mut self, rules: &[(u32, &Hir)]) {
+        if rules.is_empty() {
+            return;
+        }
+        let patterns: Vec<&Hir> = rules.iter().map(|(_, hir)| *hir).collect();
+        let dfa = compile(&patterns).ok().and_then(|nfa| dense_dfa(&nfa, MAX_SHARED));
+        match (dfa, rules) {
+            (Some(dfa), _) => {
+                self.shared
+                    .push(Shared { dfa, rules: rules.iter().map(|(rule, _)| *rule).collect() });
+            }
+            (None, [(rule, _)]) => self.alone.push(*rule),
+            (None, _) => {
+                let (one, other) = rules.split_at(rules.len() / 2);
+                self.share(one);
+                self.share(other);
+            }
+        }
+    }
+
+    /// Whether there is nothing to try.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shared.is_empty() && self.alone.is_empty()
+    }
+
+    /// Calls `found` with every rule that `domain` may match; never leaves one out.
+    pub fn candidates(&self, domain: &str, matched: &mut PatternSet, mut found: impl FnMut(u32)) {
+        for shared in &self.shared {
+            // Nearly no domain matches, and the first search stops early where one does.
+            match shared.dfa.try_search_fwd(&earliest(domain)) {
+                Ok(None) => continue,
+                Ok(Some(_)) | Err(_) => {}
+            }
+            matched.clear();
+            let all = shared.dfa.try_which_overlapping_matches(&Input::new(domain), matched);
+            match all {
+                Ok(()) => {
+                    matched.iter().for_each(|pattern| found(shared.rules[pattern.as_usize()]))
+                }
+                Err(_) => shared.rules.iter().for_each(|rule| found(*rule)),
+            }
+        }
+        self.alone.iter().for_each(|rule| found(*rule));
+    }
+
+    /// A set large enough for the rules of any of the DFAs.
+    #[must_use]
+    pub fn pattern_set(&self) -> PatternSet {
+        PatternSet::new(self.shared.iter().map(|shared| shared.rules.len()).max().unwrap_or(0))
+    }
+}

@@ -1,0 +1,254 @@
+//! Rules from where the user keeps them: plain files, YAML files, and lists in `config.yaml`.
+//!
+//! Owns the file formats and the assembly of a [`RuleSet`]. A rule that does not compile stops
+//! the start, with its place; duplicates are kept once and reported by `lint`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::python::Fault;
+use super::{Anchor, Pattern, Place, Rule, RuleEntry, RuleHash, RuleSet};
+use crate::domain;
+use crate::error::{Error, Result};
+use crate::yaml::{Document, Field};
+
+const ENTRY_KEYS: [&str; 5] = ["name", "pattern", "exclude", "tags", "severity"];
+
+impl RuleEntry {
+    /// Reads the entries of a list in YAML.
+    ///
+    /// # Errors
+    /// When one has an unknown key, a wrong type, or no pattern.
+    pub fn read_list(list: &Field<'_>) -> Result<Vec<Self>> {
+        list.members().iter().map(Self::read).collect()
+    }
+
+    fn read(field: &Field<'_>) -> Result<Self> {
+        if field.is_text() {
+            // A bare pattern is a rule without a name.
+            return Ok(Self { line: field.line(), pattern: field.text()?, ..Self::default() });
+        }
+        let table = field.table(&ENTRY_KEYS)?;
+        let texts = |key: &str| -> Result<Vec<String>> {
+            let members = table.get(key).map(|field| field.members()).unwrap_or_default();
+            members.iter().map(Field::text).collect()
+        };
+        let text = |key: &str| table.get(key).map(|field| field.text()).transpose();
+        let Some(pattern) = table.get("pattern") else {
+            return Err(field.fault("the rule has no pattern").remedy("add `pattern: 'regex'`"));
+        };
+        Ok(Self {
+            name: text("name")?,
+            line: pattern.line(),
+            pattern: pattern.text()?,
+            exclude: texts("exclude")?,
+            tags: texts("tags")?,
+            severity: text("severity")?,
+        })
+    }
+}
+
+/// Gathers rules into a [`RuleSet`].
+#[derive(Debug, Default)]
+pub struct Loader {
+    anchor: Anchor,
+    set: RuleSet,
+    known: HashSet<RuleHash>,
+}
+
+impl Loader {
+    /// A loader whose patterns match from where `anchor` says.
+    #[must_use]
+    pub fn new(anchor: Anchor) -> Self {
+        Self { anchor, ..Self::default() }
+    }
+
+    /// Adds the rules of a file: YAML where it is called `.yaml` or `.yml`, else one regex a
+    /// line, blank lines and lines beginning with `#` passed over.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a rule does not compile.
+    pub fn file(&mut self, file: &Path) -> Result<()> {
+        let bytes = fs::read(file).map_err(|error| {
+            Error::usage(format!("cannot read the rules: {error}"))
+                .in_file(file)
+                .remedy("create it with one regex a line, or name another file")
+        })?;
+        if file.extension().is_some_and(|kind| kind == "yaml" || kind == "yml") {
+            let entries = RuleEntry::read_list(&Document::read(&bytes, file)?.root())?;
+            self.entries(&entries, file)
+        } else {
+            self.lines(&bytes, file)
+        }
+    }
+
+    /// Adds rules written in YAML.
+    ///
+    /// # Errors
+    /// When one does not compile.
+    pub fn entries(&mut self, entries: &[RuleEntry], file: &Path) -> Result<()> {
+        entries.iter().try_for_each(|entry| self.add(entry, file))
+    }
+
+    fn lines(&mut self, bytes: &[u8], file: &Path) -> Result<()> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1..) {
+            let line = std::str::from_utf8(line).map_err(|_| {
+                Error::usage("the line is not UTF-8")
+                    .in_file(file)
+                    .at_line(number)
+                    .remedy("save the file as UTF-8")
+            })?;
+            let pattern = line.trim();
+            if pattern.is_empty() || pattern.starts_with('#') {
+                continue;
+            }
+            let entry =
+                RuleEntry { pattern: pattern.to_owned(), line: number, ..RuleEntry::default() };
+            self.add(&entry, file)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, entry: &RuleEntry, file: &Path) -> Result<()> {
+        let fault = |fault: Fault| {
+            Error::usage(format!("the rule does not compile: {}", fault.what))
+                .in_file(file)
+                .at_line(entry.line)
+                .at_column(fault.column)
+                .remedy("mend the regex, or put # in front of the line to leave it out")
+        };
+        let name = entry.name.clone().unwrap_or_else(|| entry.pattern.clone());
+        let hash = identity(&name, &entry.pattern);
+        let place = Place { file: file.to_path_buf(), line: entry.line };
+        if !self.known.insert(hash) {
+            self.set.repeated.push((name, place));
+            return Ok(());
+        }
+        let exclude = entry.exclude.iter().map(|written| Pattern::parse(written, Anchor::Search));
+        self.set.rules.push(Rule {
+            pattern: Pattern::parse(&entry.pattern, self.anchor).map_err(fault)?,
+            exclude: exclude.collect::<Result<_, _>>().map_err(fault)?,
+            tags: entry.tags.clone(),
+            severity: entry.severity.clone(),
+            name,
+            hash,
+            place,
+        });
+        Ok(())
+    }
+
+    /// Adds domains whose names, and whose subdomains, are never reported.
+    ///
+    /// # Errors
+    /// When one is no domain.
+    pub fn allow(&mut self, domains: &[String], file: &Path) -> Result<()> {
+        for written in domains {
+            let plain = written.trim_start_matches("*.").trim_start_matches('.');
+            // A suffix without a dot (`example`, a company's own top-level domain) is one too.
+            let mut domain = Vec::new();
+            if domain::sanitise(&format!("x.{plain}"), &mut domain).is_err() {
+                return Err(Error::usage(format!("`{written}` is no domain"))
+                    .in_file(file)
+                    .at_key("allow")
+                    .remedy("write `example.com`: it stands for itself and all below it"));
+            }
+            self.set.allow.push(String::from_utf8_lossy(&domain[2..]).into_owned());
+        }
+        Ok(())
+    }
+
+    /// The rules gathered.
+    ///
+    /// # Errors
+    /// When there are none: watching for nothing is a mistake.
+    pub fn finish(self) -> Result<RuleSet> {
+        if self.set.rules.is_empty() {
+            return Err(Error::usage("there are no rules")
+                .remedy("name a file of regexes in certstream.input or with --rules"));
+        }
+        Ok(self.set)
+    }
+}
+
+/// The first 16 bytes of SHA-256 over name, a zero byte and pattern.
+fn identity(name: &str, pattern: &str) -> RuleHash {
+    let digest = Sha256::new()
+        .chain_update(name.as_bytes())
+        .chain_update([0])
+        .chain_update(pattern.as_bytes())
+        .finalize();
+    let mut hash = RuleHash::default();
+    hash.copy_from_slice(&digest[..16]);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(name: &str, content: &[u8]) -> Result<RuleSet> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(name);
+        fs::write(&file, content).expect("a file");
+        let mut loader = Loader::new(Anchor::Search);
+        loader.file(&file)?;
+        loader.finish()
+    }
+
+    #[test]
+    fn plain_files_as_the_ancestor_wrote_them() {
+        let set = load("r.txt", b"\xef\xbb\xbfpaypal\r\n\n# no rule\n  icloud  \npaypal\n")
+            .expect("loads");
+        let names: Vec<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
+        assert_eq!(names, ["paypal", "icloud"]);
+        assert_eq!(set.rules[1].place.line, 4);
+        assert_eq!(set.repeated.len(), 1);
+    }
+
+    #[test]
+    fn yaml_files_with_names_and_excludes() {
+        let yaml = b"- name: bank\n  pattern: 'bank.*login'\n  exclude: '\\.bank\\.com$'\n  tags: [a, b]\n  severity: high\n- paypal\n";
+        let set = load("r.yaml", yaml).expect("loads");
+        assert_eq!((set.rules[0].name.as_str(), set.rules[1].name.as_str()), ("bank", "paypal"));
+        assert_eq!((set.rules[0].exclude.len(), set.rules[0].tags.len()), (1, 2));
+        assert_eq!(set.rules[1].place.line, 6);
+    }
+
+    #[test]
+    fn a_rule_that_does_not_compile_is_named_by_file_line_and_column() {
+        let shown = load("r.txt", b"ok\n\npay(pal\n").expect_err("refused").to_string();
+        assert!(shown.contains("r.txt:3:4: the rule does not compile: unclosed group"), "{shown}");
+        let shown = load("r.yaml", b"- name: x\n  patern: y\n").expect_err("refused").to_string();
+        assert!(shown.contains("r.yaml:2:3: [1].patern: unknown key"), "{shown}");
+        assert!(
+            load("r.txt", b"# nothing\n").expect_err("refused").to_string().contains("no rules")
+        );
+        assert!(
+            load("r.txt", b"ok\n\xff\n")
+                .expect_err("refused")
+                .to_string()
+                .contains(":2: the line is not UTF-8")
+        );
+    }
+
+    #[test]
+    fn identity_is_stable_across_reordering_and_tells_name_from_pattern() {
+        let forward = load("r.txt", b"a1\nb2\n").expect("loads");
+        let backward = load("r.txt", b"b2\na1\n").expect("loads");
+        assert_eq!(forward.rules[0].hash, backward.rules[1].hash);
+        assert_ne!(identity("ab", "c"), identity("a", "bc"));
+    }
+
+    #[test]
+    fn allowed_domains_lose_their_wildcard() {
+        let mut loader = Loader::new(Anchor::Search);
+        let written = ["*.Example.com".to_owned(), ".münchen.de".to_owned(), "brand".to_owned()];
+        loader.allow(&written, Path::new("c")).expect("domains");
+        assert_eq!(loader.set.allow, ["example.com", "xn--mnchen-3ya.de", "brand"]);
+        assert!(loader.allow(&["not a domain".to_owned()], Path::new("c")).is_err());
+    }
+}
