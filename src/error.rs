@@ -32,6 +32,12 @@ impl From<ExitCode> for std::process::ExitCode {
 /// Shown as `file:line:column: key: what (remedy)`, each part only where it is known.
 #[derive(Debug)]
 pub struct Error {
+    /// Boxed, so that the results of the hot path are no wider for it.
+    parts: Box<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
     exit: ExitCode,
     file: Option<PathBuf>,
     line: Option<u64>,
@@ -53,68 +59,71 @@ impl Error {
     }
 
     fn new(exit: ExitCode, what: String) -> Self {
-        Self { exit, file: None, line: None, column: None, key: None, what, remedy: None }
+        let parts =
+            Parts { exit, file: None, line: None, column: None, key: None, what, remedy: None };
+        Self { parts: Box::new(parts) }
     }
 
     /// Names the file the error is about.
     #[must_use]
     pub fn in_file(mut self, file: impl AsRef<Path>) -> Self {
-        self.file = Some(file.as_ref().to_path_buf());
+        self.parts.file = Some(file.as_ref().to_path_buf());
         self
     }
 
     /// Names the line, from 1.
     #[must_use]
     pub fn at_line(mut self, line: u64) -> Self {
-        self.line = Some(line);
+        self.parts.line = Some(line);
         self
     }
 
     /// Names the column, from 1, counted in characters.
     #[must_use]
     pub fn at_column(mut self, column: u64) -> Self {
-        self.column = Some(column);
+        self.parts.column = Some(column);
         self
     }
 
     /// Names the config key, dotted: `certstream.server`.
     #[must_use]
     pub fn at_key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(key.into());
+        self.parts.key = Some(key.into());
         self
     }
 
     /// Says what to do.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+        self.parts.remedy = Some(remedy.into());
         self
     }
 
     /// The code the process should end with.
     #[must_use]
     pub fn exit(&self) -> ExitCode {
-        self.exit
+        self.parts.exit
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.file {
+        let parts = &*self.parts;
+        if let Some(file) = &parts.file {
             write!(f, "{}", file.display())?;
-            if let Some(line) = self.line {
+            if let Some(line) = parts.line {
                 write!(f, ":{line}")?;
-                if let Some(column) = self.column {
+                if let Some(column) = parts.column {
                     write!(f, ":{column}")?;
                 }
             }
             f.write_str(": ")?;
         }
-        if let Some(key) = &self.key {
+        if let Some(key) = &parts.key {
             write!(f, "{key}: ")?;
         }
-        f.write_str(&self.what)?;
-        if let Some(remedy) = &self.remedy {
+        f.write_str(&parts.what)?;
+        if let Some(remedy) = &parts.remedy {
             write!(f, "\n  remedy: {remedy}")?;
         }
         Ok(())

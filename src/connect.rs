@@ -1,1 +1,0 @@
-//! Outgoing connections: name resolution, TCP, TLS, deadlines.

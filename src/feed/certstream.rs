@@ -1,1 +1,0 @@
-//! A certstream server over WebSocket.

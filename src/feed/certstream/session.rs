@@ -1,0 +1,188 @@
+//! One connection's life after the upgrade: frames in, pings out, until it ends.
+//!
+//! Owns the session's deadlines, all in [`Session::next_deadline`]. Never waits while the server
+//! may have more for us: what we send waits in tungstenite's buffer if it must.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Bytes, Error as WsError, Message, WebSocket};
+
+use super::settings::Timings;
+use super::trouble::{Trouble, escaped};
+use crate::connect::Connection;
+use crate::feed::Intake;
+use crate::stop::Stop;
+use crate::update::FrameFault;
+
+/// What our pings carry: short, since some servers accept no more than 512 bytes from us.
+const PING: &[u8] = b"certstream";
+
+/// A connection on which frames are received.
+pub(super) struct Session<'a, 's> {
+    socket: WebSocket<Connection<'s>>,
+    intake: &'a mut Intake,
+    stop: &'s Stop,
+    timings: &'a Timings,
+    /// When our next ping goes out.
+    ping_due: Instant,
+    /// Since when something we wrote has been waiting for the server to read.
+    unsent_since: Option<Instant>,
+}
+
+impl<'a, 's> Session<'a, 's> {
+    pub fn new(
+        mut socket: WebSocket<Connection<'s>>,
+        intake: &'a mut Intake,
+        stop: &'s Stop,
+        timings: &'a Timings,
+    ) -> Self {
+        socket.get_mut().socket().stop_waiting();
+        let ping_due = Instant::now() + until_ping(timings);
+        Self { socket, intake, stop, timings, ping_due, unsent_since: None }
+    }
+
+    /// Receives until the connection or the run ends; says why.
+    pub fn run(mut self) -> Trouble {
+        loop {
+            if let Err(trouble) = self.step() {
+                return trouble;
+            }
+        }
+    }
+
+    /// Takes in one message, or waits for the next reason to go on.
+    fn step(&mut self) -> Result<(), Trouble> {
+        if self.stop.is_requested() {
+            self.say_goodbye();
+            return Err(Trouble::Stopped);
+        }
+        let now = Instant::now();
+        self.keep_sending(now)?;
+        match self.socket.read() {
+            Ok(message) => self.take(message, now),
+            // Nothing is left in any buffer: hand over what there is before sleeping.
+            Err(error) if would_block(&error) => {
+                self.intake.flush()?;
+                self.wait()
+            }
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    fn take(&mut self, message: Message, now: Instant) -> Result<(), Trouble> {
+        match message {
+            Message::Text(text) => Ok(self.intake.frame(text.as_bytes())?),
+            Message::Binary(bytes) => Ok(self.intake.frame(&bytes)?),
+            // tungstenite has queued the pong; it shall leave at once.
+            Message::Ping(_) => self.flush(now),
+            Message::Close(frame) => {
+                // Its answer is queued likewise. Nothing depends on its arrival.
+                let _ = self.socket.flush();
+                Err(Trouble::passing(closed_by_server(frame.as_ref())))
+            }
+            // `Frame` is never read, only written.
+            Message::Pong(_) | Message::Frame(_) => Ok(()),
+        }
+    }
+
+    /// Sends the ping when it is due, and what could not be sent before.
+    fn keep_sending(&mut self, now: Instant) -> Result<(), Trouble> {
+        if now >= self.ping_due {
+            self.ping_due = now + until_ping(self.timings);
+            match self.socket.write(Message::Ping(Bytes::from_static(PING))) {
+                Ok(()) => {}
+                // What is waiting already keeps the connection as well as this one would.
+                Err(WsError::WriteBufferFull(_)) => {}
+                Err(error) if would_block(&error) => {}
+                Err(error) => return Err(self.lost(&error)),
+            }
+            self.flush(now)
+        } else if self.unsent_since.is_some() {
+            self.flush(now)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sends what is queued, as far as the server reads it.
+    fn flush(&mut self, now: Instant) -> Result<(), Trouble> {
+        match self.socket.flush() {
+            Ok(()) => {
+                self.unsent_since = None;
+                Ok(())
+            }
+            Err(error) if would_block(&error) => {
+                let since = *self.unsent_since.get_or_insert(now);
+                if now.duration_since(since) >= self.timings.unread {
+                    return Err(Trouble::passing("the server does not read what we send"));
+                }
+                Ok(())
+            }
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), Trouble> {
+        let deadline = self.next_deadline();
+        let to_write = self.unsent_since.is_some();
+        self.socket
+            .get_mut()
+            .socket()
+            .wait(to_write, deadline)
+            .map_err(|error| Trouble::passing(format!("the connection cannot be polled: {error}")))
+    }
+
+    /// When to look again though nothing has arrived.
+    fn next_deadline(&self) -> Instant {
+        let unread = self.unsent_since.map(|since| since + self.timings.unread);
+        unread.map_or(self.ping_due, |unread| unread.min(self.ping_due))
+    }
+
+    /// Tells the server that we leave, if that needs no waiting.
+    fn say_goodbye(&mut self) {
+        let frame = CloseFrame { code: CloseCode::Away, reason: "".into() };
+        let _ = self.socket.close(Some(frame));
+    }
+
+    /// What the end of the connection means.
+    fn lost(&mut self, error: &WsError) -> Trouble {
+        match error {
+            WsError::Utf8(_) => {
+                // The WebSocket protocol makes a bad text frame the end of its connection.
+                self.intake.stats().refuse(FrameFault::NotJson);
+                Trouble::passing("the server sent a text frame that is not UTF-8")
+            }
+            WsError::Capacity(_) => Trouble::passing(format!(
+                "the server sent a frame larger than we accept: {}",
+                escaped(&error.to_string())
+            )),
+            _ => Trouble::passing(format!("connection lost: {}", escaped(&error.to_string()))),
+        }
+    }
+}
+
+/// The time to the next ping: a third more or less, so that many clients do not ping as one.
+fn until_ping(timings: &Timings) -> Duration {
+    timings.ping + timings.ping.mul_f64(fastrand::f64() / 3.0)
+}
+
+fn would_block(error: &WsError) -> bool {
+    matches!(error, WsError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+fn closed_by_server(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        None => "the server closed the connection".into(),
+        Some(frame) if frame.reason.is_empty() => {
+            format!("the server closed the connection with code {}", u16::from(frame.code))
+        }
+        Some(frame) => format!(
+            "the server closed the connection with code {}: {}",
+            u16::from(frame.code),
+            escaped(&frame.reason)
+        ),
+    }
+}

@@ -1,0 +1,154 @@
+//! The upgrade from HTTP to WebSocket, and what a server's refusal of it means.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use tungstenite::client::{IntoClientRequest, client_with_config};
+use tungstenite::handshake::HandshakeError;
+use tungstenite::handshake::client::Request;
+use tungstenite::http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
+use tungstenite::http::{HeaderMap, StatusCode};
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error as WsError, WebSocket};
+
+use super::MAX_FRAME;
+use super::settings::{STREAMS, Settings};
+use super::trouble::{Trouble, escaped};
+use crate::connect::Connection;
+use crate::error::Error;
+use crate::stop::Stop;
+
+/// The longest a server may make us stay away: a mistaken date must not silence a feed for days.
+const LONGEST_STAY_AWAY: Duration = Duration::from_secs(3600);
+
+/// Asks for the stream over a fresh connection, whose deadline still stands.
+pub(super) fn upgrade<'s>(
+    settings: &Settings,
+    connection: Connection<'s>,
+    stop: &Stop,
+) -> Result<WebSocket<Connection<'s>>, Trouble> {
+    let config = WebSocketConfig::default()
+        // Measured: larger buffers gain nothing, and over TLS they are zeroed for each read.
+        .read_buffer_size(32 * 1024)
+        // We send pings and pongs only, each flushed; a peer that leaves them unread is noticed
+        // long before this much has gathered.
+        .write_buffer_size(1024)
+        .max_write_buffer_size(64 * 1024)
+        .max_message_size(Some(MAX_FRAME))
+        .max_frame_size(Some(MAX_FRAME));
+    match client_with_config(request(settings)?, connection, Some(config)) {
+        Ok((socket, _response)) => Ok(socket),
+        Err(_) if stop.is_requested() => Err(Trouble::Stopped),
+        // The socket waits by itself: it gives up at the deadline alone.
+        Err(HandshakeError::Interrupted(_)) => {
+            Err(Trouble::passing("time ran out while waiting for the server's answer"))
+        }
+        Err(HandshakeError::Failure(WsError::Http(response))) => {
+            Err(refused(response.status(), response.headers(), settings))
+        }
+        Err(HandshakeError::Failure(error)) => Err(Trouble::passing(format!(
+            "no WebSocket could be agreed on: {}",
+            escaped(&error.to_string())
+        ))),
+    }
+}
+
+fn request(settings: &Settings) -> Result<Request, Trouble> {
+    let mut request = settings.uri().into_client_request().map_err(|error| {
+        // Not foreseen: the settings have been checked.
+        Trouble::lasting(Error::usage(format!("{}: {error}", settings.feed_name())))
+    })?;
+    if let Some(authorization) = settings.authorization() {
+        request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+    }
+    Ok(request)
+}
+
+/// What an answer other than the upgrade means.
+fn refused(status: StatusCode, headers: &HeaderMap, settings: &Settings) -> Trouble {
+    let name = settings.feed_name();
+    let token_sent = settings.authorization().is_some();
+    let lasting = |why: &str, remedy: String| {
+        Trouble::lasting(
+            Error::failed(format!("{name}: the server answered {status}: {why}")).remedy(remedy),
+        )
+    };
+    match status.as_u16() {
+        401 if token_sent => lasting(
+            "it does not accept the token",
+            "check the token in the environment variable that `token_env` names".into(),
+        ),
+        401 => lasting(
+            "it wants a token",
+            "put the token into an environment variable and name that as `token_env`".into(),
+        ),
+        403 => lasting(
+            "it does not let us in",
+            "ask its operator to add this machine's address to the allow-list, or check the token"
+                .into(),
+        ),
+        404 => lasting(
+            "this stream is disabled on that server, or does not exist",
+            format!("write another path: {STREAMS}"),
+        ),
+        code => Trouble::Passing {
+            what: format!("the server answered {status}: {}", passing(code, headers)),
+            stay_away: stay_away(headers, Timestamp::now()),
+            level: log::Level::Warn,
+        },
+    }
+}
+
+/// Why an answer that may be another one next time was given.
+fn passing(code: u16, headers: &HeaderMap) -> String {
+    match code {
+        429 => "we have connected too often".into(),
+        502..=504 | 520..=527 => "the server behind its proxy is down".into(),
+        300..=399 => {
+            let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+            format!(
+                "the stream has moved to {}; write that",
+                escaped(location.unwrap_or("nowhere"))
+            )
+        }
+        200..=299 => format!("no WebSocket is offered there; streams are usually {STREAMS}"),
+        _ => "not the upgrade we asked for".into(),
+    }
+}
+
+/// How long the server asks us to stay away: `Retry-After`, in seconds or as an HTTP date.
+fn stay_away(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let asked = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = DateTimeParser::new().parse_timestamp(value).ok()?;
+            // A date that has passed asks for nothing.
+            Duration::try_from(date.duration_since(now)).unwrap_or_default()
+        }
+    };
+    Some(asked.min(LONGEST_STAY_AWAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_bounded() {
+        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
+        let asked = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            stay_away(&headers, now)
+        };
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(asked("Sun, 06 Nov 2094 08:49:37 GMT"), None, "a wrong weekday");
+        assert_eq!(asked("99999999"), Some(LONGEST_STAY_AWAY));
+        assert_eq!(asked("soon"), None);
+        assert_eq!(stay_away(&HeaderMap::new(), now), None);
+    }
+}
