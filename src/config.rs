@@ -3,9 +3,32 @@
 //! Owns the file's keys, their defaults and the messages about mistakes in it. Acts on nothing:
 //! opening, connecting and compiling are the business of those who get the values.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::rule::Anchor;
+use crate::error::{Error, Result};
+use crate::rule::{Anchor, RuleEntry};
+use crate::yaml::{Document, Field, Table};
+
+/// Where a config is looked for when none is named. The second is the ancestor's.
+const PLACES: [&str; 2] = ["config.yaml", "input/config.yaml"];
+
+const KEYS: [&str; 7] =
+    ["certstream", "rules", "rule_files", "allow", "database", "engine", "export"];
+const CERTSTREAM_KEYS: [&str; 4] = ["server", "input", "output", "anchor"];
+const SERVER_KEYS: [&str; 4] = ["url", "stream", "token_env", "ca_file"];
+const DATABASE_KEYS: [&str; 5] = ["filename", "purge", "synchronous", "cache", "backlog"];
+const EXPORT_KEYS: [&str; 2] = ["on_exit", "format"];
+
+/// The words for a place to match from.
+pub const ANCHORS: [(&str, Anchor); 2] = [("search", Anchor::Search), ("start", Anchor::Start)];
+/// The words for a format.
+pub const FORMATS: [(&str, Format); 3] =
+    [("text", Format::Text), ("csv", Format::Csv), ("jsonl", Format::JsonLines)];
+const STREAMS: [(&str, &str); 3] =
+    [("full", "/full-stream"), ("lite", "/"), ("domains-only", "/domains-only")];
+const SYNCHRONOUS: [(&str, Synchronous); 2] =
+    [("normal", Synchronous::Normal), ("full", Synchronous::Full)];
 
 /// The settings of a run, before the command line overrides some of them.
 #[derive(Clone, Debug)]
@@ -47,23 +70,6 @@ pub struct Server {
     pub ca_file: Option<PathBuf>,
 }
 
-/// A rule as written in YAML.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleEntry {
-    /// What it is called.
-    pub name: Option<String>,
-    /// The regex.
-    pub pattern: String,
-    /// Regexes whose matches are not reported.
-    pub exclude: Vec<String>,
-    /// The user's labels.
-    pub tags: Vec<String>,
-    /// The user's severity.
-    pub severity: Option<String>,
-    /// The line it stands on, from 1.
-    pub line: u64,
-}
-
 /// The database's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
@@ -99,4 +105,275 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     JsonLines,
+}
+
+impl Config {
+    /// The defaults, with relative paths taken from `folder`.
+    #[must_use]
+    pub fn defaults(folder: &Path) -> Self {
+        Self {
+            file: None,
+            servers: Vec::new(),
+            input: None,
+            rule_files: Vec::new(),
+            rules: Vec::new(),
+            allow: Vec::new(),
+            anchor: Anchor::Search,
+            output: folder.join("certstream.txt"),
+            database: Database {
+                filename: folder.join("certstream.db"),
+                purge: false,
+                synchronous: Synchronous::Normal,
+                cache: 16 << 20,
+                backlog: 256 << 20,
+            },
+            matchers: None,
+            export_on_exit: true,
+            export_format: Format::Text,
+        }
+    }
+
+    /// The config file of a run in `folder`: the named one, else the first that is found.
+    ///
+    /// # Errors
+    /// When none was named and none is found.
+    pub fn find(named: Option<&Path>, folder: &Path) -> Result<PathBuf> {
+        if let Some(named) = named {
+            return Ok(named.to_path_buf());
+        }
+        let found = PLACES.iter().map(|place| folder.join(place)).find(|file| file.exists());
+        found.ok_or_else(|| {
+            Error::usage(format!("there is neither {} nor {} here", PLACES[0], PLACES[1])).remedy(
+                "name one with --config, or create config.yaml with\n    \
+                 certstream: {server: 'wss://your-server/', input: rules.txt}",
+            )
+        })
+    }
+
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds anything that is not understood.
+    pub fn read(file: &Path) -> Result<Self> {
+        let bytes = fs::read(file).map_err(|error| {
+            Error::usage(format!("cannot read the config: {error}"))
+                .in_file(file)
+                .remedy("check the path given with --config, and the file's permissions")
+        })?;
+        let document = Document::read(&bytes, file)?;
+        let folder = folder_of(file);
+        let mut config = Self { file: Some(file.to_path_buf()), ..Self::defaults(&folder) };
+        let root = document.root().table(&KEYS)?;
+        if let Some(certstream) = root.get("certstream") {
+            config.read_certstream(&certstream.table(&CERTSTREAM_KEYS)?, &folder)?;
+        }
+        if let Some(rules) = root.get("rules") {
+            config.rules = RuleEntry::read_list(&rules)?;
+        }
+        for rule_file in members(&root, "rule_files") {
+            config.rule_files.push(folder.join(rule_file.text()?));
+        }
+        for domain in members(&root, "allow") {
+            config.allow.push(domain.text()?);
+        }
+        if let Some(database) = root.get("database") {
+            config.database.read(&database.table(&DATABASE_KEYS)?, &folder)?;
+        }
+        if let Some(engine) = root.get("engine") {
+            let matchers = engine.table(&["matchers"])?.get("matchers");
+            config.matchers = matchers.map(|field| field.number(1)).transpose()?;
+        }
+        if let Some(export) = root.get("export") {
+            let export = export.table(&EXPORT_KEYS)?;
+            set(&mut config.export_on_exit, export.get("on_exit"), |field| field.flag())?;
+            set(&mut config.export_format, export.get("format"), |field| field.one_of(&FORMATS))?;
+        }
+        Ok(config)
+    }
+
+    fn read_certstream(&mut self, table: &Table<'_>, folder: &Path) -> Result<()> {
+        for server in members(table, "server") {
+            self.servers.push(Server::read(&server, folder)?);
+        }
+        if let Some(input) = table.get("input") {
+            self.input = Some(folder.join(input.text()?));
+        }
+        set(&mut self.output, table.get("output"), |field| Ok(folder.join(field.text()?)))?;
+        set(&mut self.anchor, table.get("anchor"), |field| field.one_of(&ANCHORS))
+    }
+}
+
+impl Server {
+    fn read(field: &Field<'_>, folder: &Path) -> Result<Self> {
+        if field.is_text() {
+            return Ok(Self { url: field.text()?, token_env: None, ca_file: None });
+        }
+        let table = field.table(&SERVER_KEYS)?;
+        let Some(url) = table.get("url") else {
+            return Err(field.fault("the server has no url").remedy("add `url: 'wss://host/'`"));
+        };
+        let path = table.get("stream").map(|stream| stream.one_of(&STREAMS)).transpose()?;
+        Ok(Self {
+            url: with_path(url.text()?, path),
+            token_env: table.get("token_env").map(|name| name.text()).transpose()?,
+            ca_file: match table.get("ca_file") {
+                Some(file) => Some(folder.join(file.text()?)),
+                None => None,
+            },
+        })
+    }
+}
+
+impl Database {
+    fn read(&mut self, table: &Table<'_>, folder: &Path) -> Result<()> {
+        set(&mut self.filename, table.get("filename"), |field| Ok(folder.join(field.text()?)))?;
+        set(&mut self.purge, table.get("purge"), |field| field.flag())?;
+        set(&mut self.synchronous, table.get("synchronous"), |f| f.one_of(&SYNCHRONOUS))?;
+        set(&mut self.cache, table.get("cache"), |field| field.size())?;
+        set(&mut self.backlog, table.get("backlog"), |field| field.size())
+    }
+}
+
+/// Replaces a default by what a field says, if it stands there.
+fn set<T>(
+    value: &mut T,
+    field: Option<Field<'_>>,
+    read: impl Fn(&Field<'_>) -> Result<T>,
+) -> Result<()> {
+    if let Some(field) = field {
+        *value = read(&field)?;
+    }
+    Ok(())
+}
+
+fn members<'d>(table: &Table<'d>, key: &str) -> Vec<Field<'d>> {
+    table.get(key).map(|field| field.members()).unwrap_or_default()
+}
+
+/// The folder that relative paths start from: the config's own; for the ancestor's
+/// `input/config.yaml` the one above it.
+fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let ancestors = file.ends_with("input/config.yaml");
+    let folder = if ancestors { folder.parent().unwrap_or(Path::new("")) } else { folder };
+    folder.to_path_buf()
+}
+
+/// `url` with the path of its stream, where it has no path of its own.
+fn with_path(url: String, path: Option<&str>) -> String {
+    let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
+    match (host.find('/'), path) {
+        (None, Some(path)) => format!("{url}{path}"),
+        (Some(at), Some(path)) if at + 1 == host.len() => {
+            format!("{}{path}", url.trim_end_matches('/'))
+        }
+        _ => url,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `text` as the config called `name` in a folder of its own.
+    fn read(name: &str, text: &str) -> (tempfile::TempDir, Result<Config>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("has one")).expect("a folder");
+        fs::write(&file, text).expect("a file");
+        let config = Config::read(&file);
+        (folder, config)
+    }
+
+    #[test]
+    fn the_ancestors_config_keeps_its_meaning() {
+        let (folder, config) = read(
+            "input/config.yaml",
+            "certstream:\n  server: 'wss://certstream.calidog.io'  # a comment\n  \
+             input: 'input/input_regex.txt'\n  output: 'logs/CertStream.txt'\n\n\
+             database:\n  purge: True\n  filename: 'logs/CertStream.db'",
+        );
+        let config = config.expect("reads");
+        assert_eq!(config.servers[0].url, "wss://certstream.calidog.io");
+        assert_eq!(config.input, Some(folder.path().join("input/input_regex.txt")));
+        assert_eq!(config.output, folder.path().join("logs/CertStream.txt"));
+        assert_eq!(config.database.filename, folder.path().join("logs/CertStream.db"));
+        assert!(config.database.purge);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (folder, config) = read(
+            "config.yaml",
+            "certstream:\n  server:\n    - ws://a/\n    - {url: 'wss://b', stream: full, \
+             token_env: T, ca_file: ca.pem}\n  anchor: start\nrules:\n  - {name: n, pattern: p}\n\
+             rule_files: [more.txt]\nallow: [example.com]\ndatabase: {synchronous: full, \
+             cache: 8 MiB, backlog: 1 MiB}\nengine: {matchers: 3}\nexport: {on_exit: no, format: csv}\n",
+        );
+        let config = config.expect("reads");
+        let second = Server {
+            url: "wss://b/full-stream".to_owned(),
+            token_env: Some("T".to_owned()),
+            ca_file: Some(folder.path().join("ca.pem")),
+        };
+        assert_eq!((config.servers.len(), &config.servers[1]), (2, &second));
+        assert_eq!(config.anchor, Anchor::Start);
+        assert_eq!((config.rules.len(), config.rules[0].line), (1, 7));
+        assert_eq!(config.rule_files, [folder.path().join("more.txt")]);
+        assert_eq!(config.allow, ["example.com"]);
+        assert_eq!(config.database.synchronous, Synchronous::Full);
+        assert_eq!((config.database.cache, config.database.backlog), (8 << 20, 1 << 20));
+        assert_eq!(config.matchers, Some(3));
+        assert_eq!((config.export_on_exit, config.export_format), (false, Format::Csv));
+        assert_eq!(config.output, folder.path().join("certstream.txt"));
+    }
+
+    #[test]
+    fn mistakes_name_line_key_and_remedy() {
+        let table = [
+            (
+                "certstream:\n  sever: x\n",
+                ":2:3: certstream.sever: unknown key\n  remedy: did you mean `server`?",
+            ),
+            (
+                "database:\n  purge: maybe\n",
+                ":2:10: database.purge: true or false is wanted here, not text",
+            ),
+            (
+                "certstream: {anchor: end}\n",
+                ":1:22: certstream.anchor: `end` is not known here\n  remedy: write one of: search, start",
+            ),
+            (
+                "engine: {matchers: 0}\n",
+                ":1:20: engine.matchers: a whole number from 1 up is wanted",
+            ),
+            ("database: {cache: big}\n", ":1:19: database.cache: a size is wanted here, not text"),
+            (
+                "certstream: {server: [{stream: lite}]}\n",
+                ": certstream.server[1]: the server has no url",
+            ),
+            ("rules: [{name: x}]\n", ": rules[1]: the rule has no pattern"),
+            ("export: {format: xml}\n", "remedy: write one of: text, csv, jsonl"),
+        ];
+        for (text, expected) in table {
+            let (_folder, config) = read("config.yaml", text);
+            let shown = config.expect_err(text).to_string();
+            assert!(shown.contains(expected), "{text}: {shown}");
+        }
+        let missing = Config::read(Path::new("/nowhere/config.yaml")).expect_err("missing");
+        assert!(missing.to_string().contains("/nowhere/config.yaml: cannot read the config"));
+    }
+
+    #[test]
+    fn the_first_config_found_counts_and_none_is_an_error() {
+        let (folder, _) = read("input/config.yaml", "");
+        let found = Config::find(None, folder.path()).expect("found");
+        assert!(found.ends_with("input/config.yaml"));
+        fs::write(folder.path().join("config.yaml"), "").expect("a file");
+        let found = Config::find(None, folder.path()).expect("found");
+        assert_eq!(found, folder.path().join("config.yaml"));
+        let empty = tempfile::tempdir().expect("a folder");
+        let error = Config::find(None, empty.path()).expect_err("none").to_string();
+        assert!(error.contains("neither config.yaml nor input/config.yaml"), "{error}");
+    }
 }
