@@ -10,6 +10,13 @@ use crate::testenv::{DeafPort, Server, Tls, Watching, wait_until};
 /// How soon a feed notices a stop.
 const SOON: Duration = Duration::from_millis(200);
 
+/// Stops a feed that has nothing to do but wait.
+#[track_caller]
+fn wakes_and_stops(watching: Watching) {
+    watching.wait_until_asleep();
+    stops_soon(watching);
+}
+
 #[track_caller]
 fn stops_soon(watching: Watching) {
     let (took, outcome) = watching.stop();
@@ -21,7 +28,7 @@ fn stops_soon(watching: Watching) {
 fn while_connecting() {
     let port = DeafPort::open();
     let watching = Watching::start(Settings::new(&port.url(), None, None).unwrap());
-    stops_soon(watching);
+    wakes_and_stops(watching);
 }
 
 #[test]
@@ -30,7 +37,7 @@ fn in_tls_and_in_the_upgrade() {
         let server = Server::start(tls, |visit| visit.stay_silent());
         let watching = Watching::start(Watching::settings(&server, "/"));
         wait_until("the client has come", || server.connections() == 1);
-        stops_soon(watching);
+        wakes_and_stops(watching);
     }
 }
 
@@ -44,7 +51,7 @@ fn while_nothing_arrives() {
         });
         let watching = Watching::start(Watching::settings(&server, "/"));
         watching.wait_for_frames(1);
-        stops_soon(watching);
+        wakes_and_stops(watching);
         let said_goodbye = || server.messages().iter().any(|m| matches!(m, Message::Close(_)));
         wait_until("the server has been told", said_goodbye);
     }
@@ -68,5 +75,5 @@ fn in_the_pause_before_the_next_attempt() {
     });
     let watching = Watching::start(Watching::settings(&server, "/"));
     watching.first_gap();
-    stops_soon(watching);
+    wakes_and_stops(watching);
 }

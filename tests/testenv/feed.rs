@@ -1,6 +1,8 @@
 //! A certstream feed that runs as in production, with a stand-in for the stages behind it.
 
-use std::sync::{Arc, Mutex};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,8 @@ pub struct Watching {
     pub stats: Arc<FeedStats>,
     taken: Arc<Mutex<Taken>>,
     feed: Option<JoinHandle<Result<()>>>,
+    /// Where the kernel says how the feed's thread is.
+    thread: PathBuf,
     stage: Option<JoinHandle<()>>,
 }
 
@@ -61,12 +65,17 @@ impl Watching {
                 }
             }
         });
+        let (tell, told) = mpsc::channel();
         let feed = thread::spawn({
             let (stop, stats) = (Arc::clone(&stop), Arc::clone(&stats));
             let out = BatchSender::new(0, 0, batches, empties, None);
-            move || run(&settings, Intake::new(stats, out, 0), &stop)
+            move || {
+                tell.send(fs::read_link("/proc/thread-self").unwrap()).unwrap();
+                run(&settings, Intake::new(stats, out, 0), &stop)
+            }
         });
-        Self { stop, stats, taken, feed: Some(feed), stage: Some(stage) }
+        let thread = PathBuf::from("/proc").join(told.recv().unwrap()).join("stat");
+        Self { thread, stop, stats, taken, feed: Some(feed), stage: Some(stage) }
     }
 
     /// The frames so far.
@@ -94,6 +103,14 @@ impl Watching {
     pub fn wait_for_frames(&self, count: usize) -> Vec<Vec<u8>> {
         wait_until("all frames have come through", || self.frames().len() >= count);
         self.frames()
+    }
+
+    /// Waits until the feed's thread sleeps: it has come to where it waits.
+    #[track_caller]
+    pub fn wait_until_asleep(&self) {
+        // After the name in parentheses stands the state.
+        let asleep = || fs::read_to_string(&self.thread).unwrap().contains(") S ");
+        wait_until("the feed sleeps", asleep);
     }
 
     /// Requests the stop; how long the feed took to return, and with what.
