@@ -153,7 +153,7 @@ impl<'a, 's> Session<'a, 's> {
             WsError::Utf8(_) => {
                 // The WebSocket protocol makes a bad text frame the end of its connection.
                 self.intake.stats().refuse(FrameFault::NotJson);
-                Trouble::passing("the server sent a text frame that is not UTF-8")
+                Trouble::passing("the server sent text that is not UTF-8")
             }
             WsError::Capacity(_) => Trouble::passing(format!(
                 "the server sent a frame larger than we accept: {}",

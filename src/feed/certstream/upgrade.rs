@@ -22,6 +22,9 @@ use crate::stop::Stop;
 /// The longest a server may make us stay away: a mistaken date must not silence a feed for days.
 const LONGEST_STAY_AWAY: Duration = Duration::from_secs(3600);
 
+/// tungstenite traces the request as it is sent, token and all: such traces must not be compiled.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Debug as usize);
+
 /// Asks for the stream over a fresh connection, whose deadline still stands.
 pub(super) fn upgrade<'s>(
     settings: &Settings,
