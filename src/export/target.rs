@@ -1,0 +1,86 @@
+//! The file an export goes to: replaced in one step, never half-written.
+//!
+//! Owns the temporary file beside it, the rename, and the messages about places that cannot be
+//! written.
+
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{BUFFER, Fault};
+use crate::error::Error;
+
+/// Mode of a file that was not there before, minus the umask.
+const NEW_FILE_MODE: u32 = 0o644;
+
+/// Lets `write` fill `file`. A crash or failure before the end leaves the file that was there; at
+/// most a `.certstream-export-*` stays behind beside it.
+pub(super) fn replace(
+    file: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    // A link is followed: what it points to is replaced, not the link.
+    let real = fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    let old = match fs::metadata(file) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(unwritable(file, &error)),
+    };
+    match &old {
+        Some(old) if old.is_dir() => Err(Fault::Told(
+            Error::usage("the export's target is a folder")
+                .in_file(file)
+                .remedy("name a file, with certstream.output or --output"),
+        )),
+        // A device or a pipe (`/dev/stdout`) is written to; renaming over it would destroy it.
+        Some(old) if !old.is_file() => {
+            let device = OpenOptions::new().write(true).open(file);
+            let device = device.map_err(|error| unwritable(file, &error))?;
+            write(&mut BufWriter::with_capacity(BUFFER, device))
+        }
+        _ => replace_file(file, &real, old.as_ref(), write),
+    }
+}
+
+fn replace_file(
+    file: &Path,
+    real: &Path,
+    old: Option<&Metadata>,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let folder = folder_of(real);
+    fs::create_dir_all(&folder).map_err(|error| unwritable(file, &error))?;
+    // In the same folder, because a rename does not cross file systems. Removed when dropped.
+    let mut new = tempfile::Builder::new()
+        .prefix(".certstream-export-")
+        .permissions(Permissions::from_mode(NEW_FILE_MODE))
+        .tempfile_in(&folder)
+        .map_err(|error| unwritable(file, &error))?;
+    if let Some(old) = old {
+        new.as_file().set_permissions(old.permissions())?;
+    }
+    write(&mut BufWriter::with_capacity(BUFFER, new.as_file_mut()))?;
+    // Before the rename, or a power loss could leave an empty file under the name.
+    new.as_file().sync_all()?;
+    new.persist(real).map_err(|error| unwritable(file, &error.error))?;
+    // So that the rename survives a power loss. The export is in place: a file system that
+    // cannot do it is no reason to call it failed.
+    let _ = File::open(&folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> Fault {
+    Fault::Told(
+        Error::failed(format!("cannot write the export there: {error}"))
+            .in_file(file)
+            .remedy("make its folder writable, or name another file with --output"),
+    )
+}
