@@ -49,3 +49,9 @@ pub mod lint;
 pub mod report;
 
 pub mod cli;
+
+pub mod printer;
+
+pub mod pipeline;
+
+pub mod commands;

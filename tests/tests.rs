@@ -10,3 +10,5 @@ mod feed_refusals;
 mod feed_stop;
 mod feed_tls;
 mod feed_trickle;
+mod hostile;
+mod real_frames;

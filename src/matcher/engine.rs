@@ -106,7 +106,7 @@ impl Engine {
         log::info!(
             "{} rules, {} literals, {} rules without a literal",
             self.compiled.len(),
-            self.prefilter.len(),
+            self.prefilter.literals(),
             without.len()
         );
         for (rule, reason) in without.iter().take(NAMED_IN_LOG) {
@@ -165,6 +165,30 @@ impl Engine {
         scratch.candidates.len()
     }
 
+    /// The rules that the prefilter lets through for one domain, ascending.
+    pub fn candidates(&self, domain: &str, scratch: &mut Scratch) -> Vec<RuleIndex> {
+        let mut found = Vec::new();
+        let block = format!("{domain}\n");
+        self.prefilter.candidates(block.as_bytes(), &[domain.len() as u32], &mut found);
+        let mut rules: Vec<RuleIndex> = found.into_iter().map(|(_, rule)| rule).collect();
+        self.always.candidates(domain, &mut scratch.matched, |rule| rules.push(rule));
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    }
+
+    /// Whether one rule hits one domain.
+    pub fn hits_rule(&self, domain: &str, rule: RuleIndex, scratch: &mut Scratch) -> bool {
+        self.candidates(domain, scratch).contains(&rule)
+            && self.judge(domain, rule, scratch).is_ok()
+    }
+
+    /// Whether the pattern of one rule matches one domain, whatever `exclude` and `allow` say.
+    pub fn hits_pattern(&self, domain: &str, rule: RuleIndex, scratch: &mut Scratch) -> bool {
+        self.candidates(domain, scratch).contains(&rule)
+            && !matches!(self.judge(domain, rule, scratch), Err(Miss::Pattern))
+    }
+
     /// Whether a candidate is a hit; if so, whether its engine gave up on it.
     ///
     /// # Errors
@@ -216,12 +240,6 @@ impl Engine {
         self.prefilter
             .literals_in(domain, rule)
             .filter_map(|(at, literal)| Some((at, std::str::from_utf8(literal).ok()?)))
-    }
-
-    /// Whether a rule is tried on every domain.
-    #[must_use]
-    pub fn is_always_tried(&self, rule: RuleIndex) -> bool {
-        matches!(self.compiled[rule as usize].literals, Literals::None { .. })
     }
 }
 

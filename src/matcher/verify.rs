@@ -122,9 +122,13 @@ fn dense_dfa(nfa: &NFA, limit: usize) -> Option<dense::DFA<Vec<u32>>> {
     dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
 }
 
-fn compile(patterns: &[&Hir]) -> Result<NFA, thompson::BuildError> {
+fn compile(patterns: &[&Hir]) -> Result<NFA, String> {
     let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(MAX_NFA));
-    thompson::Compiler::new().configure(config).build_many_from_hir(patterns)
+    let built = thompson::Compiler::new().configure(config).build_many_from_hir(patterns);
+    built.map_err(|error| match error.size_limit() {
+        Some(_) => format!("it needs more than {} KiB: its repetitions multiply", MAX_NFA / 1024),
+        None => error.to_string(),
+    })
 }
 
 /// Checks that an engine can be made for a pattern, without keeping it.
@@ -133,13 +137,7 @@ fn compile(patterns: &[&Hir]) -> Result<NFA, thompson::BuildError> {
 /// Why not, for the user.
 pub fn check(syntax: &Syntax) -> Result<(), String> {
     match syntax {
-        Syntax::Regular(hir) => compile(&[hir]).map(drop).map_err(|error| {
-            if error.size_limit().is_some() {
-                format!("it needs more than {} KiB: its repetitions multiply", MAX_NFA / 1024)
-            } else {
-                error.to_string()
-            }
-        }),
+        Syntax::Regular(hir) => compile(&[hir]).map(drop),
         // Compiled when it was parsed.
         Syntax::Backtracking { .. } => Ok(()),
     }
@@ -208,9 +206,8 @@ impl AlwaysTried {
     pub fn candidates(&self, domain: &str, matched: &mut PatternSet, mut found: impl FnMut(u32)) {
         for shared in &self.shared {
             // Nearly no domain matches, and the first search stops early where one does.
-            match shared.dfa.try_search_fwd(&earliest(domain)) {
-                Ok(None) => continue,
-                Ok(Some(_)) | Err(_) => {}
+            if let Ok(None) = shared.dfa.try_search_fwd(&earliest(domain)) {
+                continue;
             }
             matched.clear();
             let all = shared.dfa.try_which_overlapping_matches(&Input::new(domain), matched);

@@ -39,10 +39,8 @@ fn outline(expr: &Expr) -> Hir {
 }
 
 fn parsed(pattern: &str) -> Hir {
-    parser(false)
-        .parse(pattern)
-        .or_else(|_| parser(true).parse(pattern))
-        .unwrap_or_else(|_| anything())
+    let parse = |unicode| parser(unicode).parse(pattern).ok();
+    parse(false).or_else(|| parse(true)).unwrap_or_else(anything)
 }
 
 fn repeated(sub: Hir, least: usize, most: usize, greedy: bool) -> Hir {

@@ -215,11 +215,12 @@ impl Rewriter<'_> {
             'b' => ["{start", "{end"].iter().any(|name| self.begins_with(name)),
             _ => false,
         };
-        while braced {
-            let Some(inside) = self.next() else { break };
-            self.out.pattern.push(inside);
-            if inside == '}' {
-                break;
+        if braced {
+            while let Some(inside) = self.next() {
+                self.out.pattern.push(inside);
+                if inside == '}' {
+                    break;
+                }
             }
         }
     }

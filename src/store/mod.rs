@@ -1,3 +1,114 @@
-//! The store.
+//! The store: the SQLite database, and the one thread that writes it.
+//!
+//! Owns everything that is written to the database, and how one is opened, adopted, locked and
+//! set aside. Where it stops: what a reader shows (`export`, `report`) is theirs; they get a
+//! read-only connection from [`open_read_only`].
+//!
+//! ```text
+//! Matched ─▶ reorder ─▶ waiting ─▶ merge ─────▶ apply ──────▶ COMMIT ─▶ records, backlog
+//!            one line   until the  repeats of   upserts,
+//!            a feed     policy     one          rows and
+//!                       says so    transaction  positions
+//! ```
 
+mod announce;
+mod apply;
+mod fault;
+mod gap;
+mod lock;
+mod merge;
+mod open;
+mod purge;
+mod reorder;
+mod run;
 pub mod schema;
+mod upsert;
+mod waiting;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::error::Result;
+use fault::Fault;
+use run::Run;
+
+pub use announce::Announce;
+pub use lock::{Lock, lock};
+pub use open::open_read_only;
+pub use purge::purge;
+pub use writer::Writer;
+
+/// How the database is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `synchronous = FULL`: a power loss costs nothing. Otherwise NORMAL: it may cost the last
+    /// commits, rows and position together; SIGKILL costs nothing either way.
+    pub synchronous_full: bool,
+    /// Page cache, in bytes.
+    pub cache: usize,
+}
+
+/// How far a feed is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Number of its last batch that is stored; 0 before the first.
+    pub sequence: u64,
+    /// How far it had been read by then, in the feed's own unit.
+    pub position: u64,
+}
+
+/// An open database. It moves to the writer's thread and comes back when that is done.
+#[derive(Debug)]
+pub struct Store {
+    /// The one writing connection.
+    connection: Connection,
+    /// Named in errors.
+    file: PathBuf,
+    /// What rows of this run refer to; none before `begin_run`.
+    run: Option<Run>,
+}
+
+impl Store {
+    /// Opens the database at `path`; makes it, and its folder, where there is none yet. Brings an
+    /// older one up to date, and adopts one of the ancestor's.
+    ///
+    /// # Errors
+    /// When it cannot be opened for writing, is no database or not ours, or was written by a
+    /// newer version. It is then left as it was.
+    pub fn open(path: &Path, settings: Settings) -> Result<Self> {
+        let connection = open::open(path, settings)?;
+        Ok(Self { connection, file: path.to_path_buf(), run: None })
+    }
+
+    /// How far the feed called `feed` is stored.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn last_applied(&self, feed: &str) -> Result<Applied> {
+        last_applied(&self.connection, feed)
+            .map_err(|error| Fault::new("read a position", error).into_error(&self.file))
+    }
+}
+
+fn last_applied(connection: &Connection, feed: &str) -> rusqlite::Result<Applied> {
+    let stored = connection
+        .prepare_cached("SELECT sequence, position FROM positions WHERE feed = ?1")?
+        .query_row([feed], |row| {
+            Ok(Applied {
+                sequence: row.get::<_, i64>(0)?.unsigned_abs(),
+                position: row.get::<_, i64>(1)?.unsigned_abs(),
+            })
+        })
+        .optional()?;
+    Ok(stored.unwrap_or_default())
+}
+
+/// A count as SQLite stores it. None of ours comes near 2^63.
+fn integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,98 @@
+//! The subcommands that only ask: `export`, `explain`, `lint`, `report`.
+//!
+//! Owns what they read and where they print; the answers come from the modules of their names.
+
+use std::io::{self, Write};
+
+use crate::cli;
+use crate::error::{Error, ExitCode, Result};
+use crate::explain::Explanation;
+use crate::export::{self, Filter, Target};
+use crate::lint;
+use crate::matcher::Engine;
+use crate::report;
+use crate::store;
+
+use super::setup;
+
+/// Writes the stored domains.
+pub fn export(options: &cli::Export) -> Result<ExitCode> {
+    setup::console(false, false);
+    let config = setup::config(options.config.as_deref(), options.database.is_some())?;
+    let database = options.database.as_ref().unwrap_or(&config.database.filename);
+    let output = options.output.as_ref().unwrap_or(&config.output);
+    let target =
+        if output.as_os_str() == "-" { Target::Stdout } else { Target::File(output.clone()) };
+    let filter = Filter {
+        since: options.since,
+        until: options.until,
+        rule: options.rule.clone(),
+        new_only: options.new_only,
+    };
+    let connection = store::open_read_only(database)?;
+    let format = options.format.unwrap_or(config.export_format);
+    let exported = export::export(&connection, &filter, format, &target)?;
+    if let Target::File(file) = &target {
+        log::info!("exported {} domains to {}", exported.domains, file.display());
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Shows which rules hit each name, and why.
+pub fn explain(options: &cli::Explain) -> Result<ExitCode> {
+    if options.names.is_empty() {
+        return Err(Error::usage("no name was given").remedy("give one or more host names"));
+    }
+    let config = setup::config_or_rules(options.config.as_deref(), &options.rules)?;
+    let engine = Engine::build(setup::rules(&config, &options.rules, options.anchor)?)?;
+    let mut hit = false;
+    let mut text = String::new();
+    for name in &options.names {
+        let explanation = Explanation::of(name, &engine);
+        hit |= explanation.is_hit();
+        text.push_str(&if options.json { explanation.to_json() } else { explanation.to_text() });
+    }
+    show(&text)?;
+    Ok(checked(options.check && hit))
+}
+
+/// Shows what is wrong with the rules.
+pub fn lint(options: &cli::Lint) -> Result<ExitCode> {
+    let config = setup::config_or_rules(options.config.as_deref(), &options.rules)?;
+    let engine = Engine::build(setup::rules(&config, &options.rules, options.anchor)?)?;
+    let findings = lint::findings(&engine);
+    let text: String = findings
+        .iter()
+        .map(|finding| if options.json { finding.to_json() } else { finding.to_text() })
+        .collect();
+    show(&text)?;
+    if !options.json {
+        show(&format!("{} rules, {} findings\n", engine.rules().rules.len(), findings.len()))?;
+    }
+    Ok(checked(options.check && !findings.is_empty()))
+}
+
+/// Shows what was found and what was missed.
+pub fn report(options: &cli::Report) -> Result<ExitCode> {
+    let config = setup::config(options.config.as_deref(), options.database.is_some())?;
+    let database = options.database.as_ref().unwrap_or(&config.database.filename);
+    let connection = store::open_read_only(database)?;
+    let mut text = Vec::new();
+    report::report(&connection, database, &mut text)?;
+    show(&String::from_utf8_lossy(&text))?;
+    Ok(ExitCode::Done)
+}
+
+fn checked(found: bool) -> ExitCode {
+    if found { ExitCode::Failed } else { ExitCode::Done }
+}
+
+/// Writes to stdout; a reader that has gone away has seen enough.
+fn show(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::failed(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

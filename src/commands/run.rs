@@ -1,0 +1,146 @@
+//! One run of the pipeline, from an opened store to its end.
+//!
+//! Owns what `watch`, `record` and `replay` share: counters, signals, the run's row in the
+//! database, and how errors become an exit code.
+
+use std::sync::Arc;
+use std::thread;
+
+use crate::console::Console;
+use crate::error::{Error, ExitCode, Result};
+use crate::feed::recorder::Recording;
+use crate::matcher::Engine;
+use crate::pipeline::{self, Outcome, Pipeline, SignalWatch, Source};
+use crate::printer::Printer;
+use crate::stats::Stats;
+use crate::stop::Stop;
+use crate::store::Store;
+
+/// What a run is made of, as the subcommand decided.
+pub struct Run {
+    /// `watch`, `record` or `replay`, as stored in `runs`.
+    pub command: &'static str,
+    /// The feeds.
+    pub sources: Vec<Source>,
+    /// The compiled rules.
+    pub engine: Arc<Engine>,
+    /// The opened database.
+    pub store: Store,
+    /// Bound of what is matched and not yet committed, in bytes.
+    pub backlog: usize,
+    /// Matcher threads; none: one less than the cores, at least one.
+    pub matchers: Option<usize>,
+    /// How matches are shown on stdout: none, text or JSON.
+    pub show: Option<Show>,
+    /// The capture to write.
+    pub recording: Option<Recording>,
+    /// The terminal.
+    pub console: Console,
+}
+
+/// How matches are shown.
+#[derive(Clone, Copy)]
+pub struct Show {
+    /// One JSON object a line.
+    pub json: bool,
+    /// Every sighting, not only new (domain, rule) pairs.
+    pub every_sighting: bool,
+}
+
+/// What a run left behind.
+pub struct Finished {
+    /// Its counters.
+    pub stats: Arc<Stats>,
+    /// Its signal watch. Held until the export is written, so that a second signal still counts.
+    _signals: SignalWatch,
+    /// The worst that happened.
+    pub exit: ExitCode,
+}
+
+impl Run {
+    /// Runs to the end of the feeds or to a stop, and closes the run's row.
+    ///
+    /// # Errors
+    /// When the run could not start, or the database was lost with the writer.
+    pub fn run(mut self) -> Result<Finished> {
+        let stop = Arc::new(Stop::new().map_err(|error| {
+            Error::failed(format!("cannot open a pipe: {error}"))
+                .remedy("raise the limit on open files (ulimit -n)")
+        })?);
+        let matchers = self.matchers.unwrap_or_else(default_matchers);
+        let stats = Arc::new(pipeline::counters(&self.sources, matchers));
+        let signals = SignalWatch::start(Arc::clone(&stop), Arc::clone(&stats))?;
+        self.store.begin_run(self.command, self.engine.rules())?;
+        let printer = self.show.map(|show| Printer {
+            json: show.json,
+            console: self.console.clone(),
+            stop: Arc::clone(&stop),
+        });
+        let outcome = Pipeline {
+            sources: self.sources,
+            engine: self.engine,
+            store: self.store,
+            backlog: self.backlog,
+            printer,
+            every_sighting: self.show.is_some_and(|show| show.every_sighting),
+            recording: self.recording,
+            stats: Arc::clone(&stats),
+            stop,
+            console: self.console.clone(),
+        }
+        .run();
+        self.console.finish();
+        let exit = close(outcome?)?;
+        Ok(Finished { stats, _signals: signals, exit })
+    }
+}
+
+/// One matcher thread per core but one, which the feed and the writer share.
+fn default_matchers() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get() - 1).max(1)
+}
+
+/// Closes the run's row with how it ended. Errors have been logged where they happened; here
+/// they decide the exit code.
+fn close(outcome: Outcome) -> Result<ExitCode> {
+    let Outcome { store, errors } = outcome;
+    let Some(mut store) = store else {
+        return Err(errors
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Error::failed("the writer was lost")));
+    };
+    let exit = if errors.is_empty() { ExitCode::Done } else { ExitCode::Failed };
+    let first = errors.first().map(ToString::to_string);
+    store.end_run(first.as_deref().unwrap_or("done"))?;
+    Ok(exit)
+}
+
+/// A run in one line: what was read, what matched, what was missed.
+pub fn summary(stats: &Stats) -> String {
+    use crate::stats::{Counter, FeedStats};
+    let dropped_names = stats.matcher_total(|m| m.dropped.iter().map(Counter::get).sum());
+    let mut line = format!(
+        "read {} frames, {} certificates, {} names ({dropped_names} no host names); {} matches, \
+         {} new domains, {} new pairs of domain and rule; missed: {} frames refused, {} gaps, {} \
+         matched rows dropped",
+        stats.feed_total(|feed| feed.frames.get()),
+        stats.feed_total(|feed| feed.updates.get()),
+        stats.feed_total(|feed| feed.names.get()),
+        stats.matcher_total(|matcher| matcher.matches.get()),
+        stats.writer.new_domains.get(),
+        stats.writer.new_pairs.get(),
+        stats.feed_total(FeedStats::refused_total),
+        stats.feed_total(|feed| feed.gaps.get()),
+        stats.matcher_total(|matcher| matcher.backlog_dropped.get()),
+    );
+    let gave_up = stats.matcher_total(|matcher| matcher.gave_up.get());
+    if gave_up > 0 {
+        line.push_str(&format!("; {gave_up} matches gave up and await review"));
+    }
+    let lines = stats.lines_dropped.get();
+    if lines > 0 {
+        line.push_str(&format!("; {lines} lines not shown because stdout was slow"));
+    }
+    line
+}

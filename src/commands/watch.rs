@@ -1,0 +1,137 @@
+//! `watch` and `record`: servers watched until a signal, then the export.
+//!
+//! Owns the order of a watch: rules and servers are checked before the database is touched, the
+//! lock comes before the purge, and the export after everything is committed.
+
+use std::path::Path;
+
+use crate::cli;
+use crate::config::{Config, Format, Server};
+use crate::error::{Error, ExitCode, Result};
+use crate::export::{self, Filter, Target};
+use crate::feed::certstream;
+use crate::feed::recorder::Recording;
+use crate::pipeline::Source;
+use crate::store::{self, Store};
+
+use super::run::{Run, Show, summary};
+use super::setup;
+
+/// Watches, and exports at the end.
+pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<ExitCode> {
+    let console = setup::console(options.quiet, options.verbose);
+    let mut config = setup::config(options.config.as_deref(), !options.server.is_empty())?;
+    apply(options, &mut config);
+    let engine = setup::engine(&config, &options.rules, options.anchor)?;
+    let sources = sources(&config)?;
+    let recording = match capture {
+        Some((file, force)) => Some(Recording::create(file, force)?),
+        None => None,
+    };
+    let database = &config.database.filename;
+    let _lock = store::lock(database)?;
+    if config.database.purge {
+        store::purge(database)?;
+    }
+    let store = Store::open(database, setup::store_settings(&config))?;
+    if !options.quiet {
+        console.show_status();
+    }
+    let finished = Run {
+        command: if capture.is_some() { "record" } else { "watch" },
+        sources,
+        engine,
+        store,
+        backlog: config.database.backlog,
+        matchers: config.matchers,
+        show: (!options.quiet)
+            .then_some(Show { json: options.json, every_sighting: options.every_sighting }),
+        recording,
+        console,
+    }
+    .run()?;
+    log::info!("{}", summary(&finished.stats));
+    if config.export_on_exit {
+        export(database, &config)?;
+    }
+    Ok(finished.exit)
+}
+
+/// Watches while recording.
+pub fn record(options: cli::Record) -> Result<ExitCode> {
+    let (capture, force) = (options.capture, options.force);
+    let watch_options = cli::Watch {
+        config: options.config,
+        server: options.server,
+        ca_file: options.ca_file,
+        rules: options.rules,
+        anchor: options.anchor,
+        database: options.database,
+        purge: options.purge,
+        matchers: options.matchers,
+        output: options.output,
+        format: options.format,
+        no_export: options.no_export,
+        json: options.json,
+        every_sighting: options.every_sighting,
+        quiet: options.quiet,
+        verbose: options.verbose,
+    };
+    watch(&watch_options, Some((&capture, force)))
+}
+
+/// Lets the command line win.
+fn apply(options: &cli::Watch, config: &mut Config) {
+    if !options.server.is_empty() {
+        let server = |url: &String| Server {
+            url: url.clone(),
+            token_env: None,
+            ca_file: options.ca_file.clone(),
+        };
+        config.servers = options.server.iter().map(server).collect();
+    }
+    if let Some(database) = &options.database {
+        config.database.filename.clone_from(database);
+    }
+    config.database.purge |= options.purge;
+    config.matchers = options.matchers.or(config.matchers);
+    if let Some(output) = &options.output {
+        config.output.clone_from(output);
+    }
+    config.export_format = options.format.unwrap_or(config.export_format);
+    config.export_on_exit &= !options.no_export;
+}
+
+/// The servers of the config, each checked.
+fn sources(config: &Config) -> Result<Vec<Source>> {
+    if config.servers.is_empty() {
+        return Err(Error::usage("there is no server to watch")
+            .at_key("certstream.server")
+            .remedy("write the ws:// or wss:// URL of a certstream server, or give --server"));
+    }
+    let mut sources = Vec::with_capacity(config.servers.len());
+    for server in &config.servers {
+        let token = server.token_env.as_deref().map(setup::token).transpose()?;
+        let settings =
+            certstream::Settings::new(&server.url, token.as_deref(), server.ca_file.as_deref())?;
+        for warning in settings.warnings() {
+            log::warn!("{warning}");
+        }
+        sources.push(Source::Certstream(Box::new(settings)));
+    }
+    Ok(sources)
+}
+
+/// Exports all stored domains, as the config says.
+fn export(database: &Path, config: &Config) -> Result<()> {
+    write_export(database, config.export_format, &config.output)
+}
+
+/// Exports all stored domains of `database` to `output`.
+pub fn write_export(database: &Path, format: Format, output: &Path) -> Result<()> {
+    let connection = store::open_read_only(database)?;
+    let target = Target::File(output.to_path_buf());
+    let exported = export::export(&connection, &Filter::default(), format, &target)?;
+    log::info!("exported {} domains to {}", exported.domains, output.display());
+    Ok(())
+}

@@ -1,0 +1,331 @@
+//! The pipeline: the only place that makes channels, starts the stages and joins them.
+//!
+//! Owns the bounds of the channels and the order of shutdown. Stages get their ends and run; none
+//! of them knows another. (Two stages keep a helper thread inside: a certstream feed resolves and
+//! connects on one that nobody joins, a capture feed unpacks on one.)
+//!
+//! Shutdown is closure flowing with the data: feeds return (at a stop, at the end of their
+//! captures, or refused by their server), their senders drop, the matchers drain, the writer
+//! commits what is left. Joins happen in that order, so each join waits for a stage whose input
+//! is already closed.
+
+mod crew;
+mod signals;
+mod status;
+
+pub use signals::SignalWatch;
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use crate::backlog::Backlog;
+use crate::batch::{Batch, BatchSender, FeedIndex, Frames, Recorder};
+use crate::console::Console;
+use crate::error::{Error, Result};
+use crate::feed::recorder::Recording;
+use crate::feed::{Intake, capture, certstream};
+use crate::matcher::{Engine, Matcher};
+use crate::printer::Printer;
+use crate::record::Record;
+use crate::stats::{FeedStats, RecorderStats, Stats};
+use crate::stop::Stop;
+use crate::store::{Announce, Store, Writer};
+
+use crew::{Crew, OnError, Worker};
+use status::Status;
+
+/// Batches waiting for a matcher: one holds at most 1 MiB of frames, and 16 of them bridge a
+/// matcher's pause of some milliseconds without letting memory grow. Beyond that the feed waits.
+const BATCHES: usize = 8;
+/// Records waiting for stdout. A reader slower than this makes `watch` drop lines (counted) and
+/// `replay` wait.
+const RECORDS: usize = 4096;
+/// Frame arenas waiting for the recorder's disk: at 1 MiB each this is its memory bound too.
+const RECORDED: usize = 32;
+
+/// Where frames come from.
+#[derive(Debug)]
+pub enum Source {
+    /// A certstream server.
+    Certstream(Box<certstream::Settings>),
+    /// Captures, read one after another.
+    Captures {
+        /// Their paths, checked; `-` is stdin.
+        paths: Vec<PathBuf>,
+        /// Frames a second; none for full speed.
+        rate: Option<NonZeroU32>,
+    },
+}
+
+impl Source {
+    /// The name under which positions and gaps are stored.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Certstream(settings) => settings.feed_name(),
+            Self::Captures { .. } => "capture".to_owned(),
+        }
+    }
+
+    /// Whether the source can be read again, and so may be made to wait.
+    fn can_wait(&self) -> bool {
+        matches!(self, Self::Captures { .. })
+    }
+
+    /// Reads the source until it ends or the stop is requested.
+    fn read(self, intake: Intake, shared: &Shared) -> Result<()> {
+        match self {
+            Self::Certstream(settings) => certstream::run(&settings, intake, &shared.stop),
+            Self::Captures { paths, rate } => {
+                let progress = |bytes| shared.console.progress(bytes);
+                capture::run(&paths, rate, intake, &shared.backlog, &shared.stop, progress)
+            }
+        }
+    }
+}
+
+/// What several stages look at; nothing of the data.
+#[derive(Clone, Debug)]
+struct Shared {
+    backlog: Arc<Backlog>,
+    stop: Arc<Stop>,
+    stats: Arc<Stats>,
+    console: Console,
+    /// By [`FeedIndex`]: whether the feed may be made to wait for the writer.
+    can_wait: Arc<[bool]>,
+}
+
+/// Everything a run needs, ready to start.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// The feeds; their order is their [`FeedIndex`].
+    pub sources: Vec<Source>,
+    /// The compiled rules.
+    pub engine: Arc<Engine>,
+    /// The opened database, its run begun.
+    pub store: Store,
+    /// Bound of what is matched and not yet committed, in bytes.
+    pub backlog: usize,
+    /// Where matches are shown; none shows nothing.
+    pub printer: Option<Printer>,
+    /// Show every sighting instead of new (domain, rule) pairs only.
+    pub every_sighting: bool,
+    /// The capture to write while watching.
+    pub recording: Option<Recording>,
+    /// The counters, as [`counters`] made them: one matcher thread for each of its matchers.
+    pub stats: Arc<Stats>,
+    /// Asks the feeds to stop.
+    pub stop: Arc<Stop>,
+    /// The live line.
+    pub console: Console,
+}
+
+/// What is left of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The database, unless the writer was lost with it.
+    pub store: Option<Store>,
+    /// What went wrong, in the order of the joins. Empty: the run ended as it should.
+    pub errors: Vec<Error>,
+}
+
+/// Counters for a run over `sources` with so many matcher threads.
+#[must_use]
+pub fn counters(sources: &[Source], matchers: usize) -> Stats {
+    Stats {
+        feeds: sources.iter().map(|source| Arc::new(FeedStats::named(source.name()))).collect(),
+        matchers: (0..matchers).map(|_| Arc::default()).collect(),
+        ..Stats::default()
+    }
+}
+
+impl Pipeline {
+    /// Runs until every feed has ended and what they read is committed.
+    ///
+    /// # Errors
+    /// When a thread cannot be started or the database cannot be asked where its feeds stand;
+    /// what goes wrong later is in the [`Outcome`].
+    pub fn run(self) -> Result<Outcome> {
+        let shared = Shared {
+            backlog: Arc::new(Backlog::new(self.backlog)),
+            stop: self.stop,
+            stats: self.stats,
+            console: self.console,
+            can_wait: self.sources.iter().map(Source::can_wait).collect(),
+        };
+        let mut crew = Crew::new(Arc::clone(&shared.stop));
+        let (running, ended) = bounded::<()>(0);
+        let status = start_status(&crew, &shared, ended)?;
+
+        let (batches_in, batches) = bounded(BATCHES);
+        // Room for every batch that can exist, so that giving one back never waits.
+        let (empties, empties_out) =
+            bounded(BATCHES + shared.stats.matchers.len() + self.sources.len());
+        let (matched_in, matched) = unbounded();
+
+        let mut positions = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            positions.push(self.store.last_applied(&source.name())?);
+        }
+        let (announce, printer) = start_printer(&crew, &shared, self.printer, self.every_sighting)?;
+        let writer = start_writer(&crew, &shared, self.store, announce, matched)?;
+        let matchers =
+            start_matchers(&crew, &shared, &self.engine, &batches, &matched_in, &empties)?;
+        // Only the matchers hold these from here on: their end closes the channels.
+        drop((batches, matched_in, empties));
+        let (recorded, recorder) = start_recorder(&crew, self.recording)?;
+        let outlets = Outlets { batches: batches_in, empties: empties_out, recorded };
+        let feeds = start_feeds(&crew, &shared, self.sources, &positions, outlets)?;
+
+        crew.join_all(feeds);
+        crew.join_all(recorder);
+        crew.join_all(matchers);
+        let store = crew.join(writer);
+        crew.join_all(printer);
+        drop(running);
+        crew.join(status);
+        Ok(Outcome { store, errors: crew.into_errors() })
+    }
+}
+
+fn start_status(crew: &Crew, shared: &Shared, ended: Receiver<()>) -> Result<Worker<()>> {
+    let status = Status {
+        stats: Arc::clone(&shared.stats),
+        backlog: Arc::clone(&shared.backlog),
+        stop: Arc::clone(&shared.stop),
+        console: shared.console.clone(),
+    };
+    crew.start("status".to_owned(), OnError::GoOn, move || {
+        status.run(&ended);
+        Ok(())
+    })
+}
+
+fn start_printer(
+    crew: &Crew,
+    shared: &Shared,
+    printer: Option<Printer>,
+    every_sighting: bool,
+) -> Result<(Option<Announce>, Option<Worker<()>>)> {
+    let Some(printer) = printer else { return Ok((None, None)) };
+    let (sender, records) = bounded::<Record>(RECORDS);
+    let announce = Announce {
+        sender,
+        // A socket goes on while the reader of stdout sleeps; a capture can wait for it.
+        wait: shared.can_wait.iter().all(|can_wait| *can_wait),
+        every_sighting,
+        dropped: Arc::clone(&shared.stats.lines_dropped),
+    };
+    let worker = crew.start("printer".to_owned(), OnError::Stop, move || printer.run(&records))?;
+    Ok((Some(announce), Some(worker)))
+}
+
+fn start_writer(
+    crew: &Crew,
+    shared: &Shared,
+    store: Store,
+    announce: Option<Announce>,
+    matched: Receiver<crate::matched::Matched>,
+) -> Result<Worker<Store>> {
+    let feeds = shared.stats.feeds.iter().map(|feed| feed.name.clone()).collect();
+    let writer = Writer::new(
+        store,
+        feeds,
+        Arc::clone(&shared.stats.writer),
+        Arc::clone(&shared.backlog),
+        announce,
+    );
+    crew.start("writer".to_owned(), OnError::Stop, move || writer.run(&matched))
+}
+
+fn start_matchers(
+    crew: &Crew,
+    shared: &Shared,
+    engine: &Arc<Engine>,
+    batches: &Receiver<Batch>,
+    matched: &Sender<crate::matched::Matched>,
+    empties: &Sender<Batch>,
+) -> Result<Vec<Worker<()>>> {
+    let start = |(index, stats): (usize, &Arc<_>)| {
+        let matcher = Matcher::new(
+            Arc::clone(engine),
+            Arc::clone(stats),
+            Arc::clone(&shared.backlog),
+            Arc::clone(&shared.can_wait),
+        );
+        let ends = (batches.clone(), matched.clone(), empties.clone());
+        crew.start(format!("matcher-{index}"), OnError::Stop, move || {
+            let (batches, matched, empties) = ends;
+            matcher.run(&batches, &matched, &empties);
+            Ok(())
+        })
+    };
+    shared.stats.matchers.iter().enumerate().map(start).collect()
+}
+
+/// The way to the recorder, and its worker.
+type Recorded = (Option<(Sender<Arc<Frames>>, Arc<RecorderStats>)>, Option<Worker<()>>);
+
+fn start_recorder(crew: &Crew, recording: Option<Recording>) -> Result<Recorded> {
+    let Some(recording) = recording else { return Ok((None, None)) };
+    let (sender, frames) = bounded(RECORDED);
+    let stats = Arc::<RecorderStats>::default();
+    let counted = Arc::clone(&stats);
+    let work = move || {
+        let outcome = recording.run(&frames, &counted);
+        log::info!(
+            "capture: {} frames written, {} unfit for one line of text, {} left out because the \
+             disk was slow",
+            counted.written.get(),
+            counted.unfit.get(),
+            counted.left_out.load(Ordering::Relaxed),
+        );
+        outcome
+    };
+    let worker = crew.start("recorder".to_owned(), OnError::Stop, work)?;
+    Ok((Some((sender, stats)), Some(worker)))
+}
+
+/// The output ends that every feed gets a share of.
+struct Outlets {
+    batches: Sender<Batch>,
+    empties: Receiver<Batch>,
+    recorded: Option<(Sender<Arc<Frames>>, Arc<RecorderStats>)>,
+}
+
+fn start_feeds(
+    crew: &Crew,
+    shared: &Shared,
+    sources: Vec<Source>,
+    positions: &[crate::store::Applied],
+    outlets: Outlets,
+) -> Result<Vec<Worker<()>>> {
+    let mut feeds = Vec::with_capacity(sources.len());
+    for (index, source) in sources.into_iter().enumerate() {
+        let applied = &positions[index];
+        let recorder = outlets.recorded.as_ref().map(|(frames, stats)| Recorder {
+            frames: frames.clone(),
+            stats: Arc::clone(stats),
+            wait: shared.can_wait[index],
+        });
+        let feed = FeedIndex::try_from(index).map_err(|_| {
+            Error::usage(format!("more than {} feeds", FeedIndex::MAX)).remedy("configure fewer")
+        })?;
+        let out = BatchSender::new(
+            feed,
+            applied.sequence,
+            outlets.batches.clone(),
+            outlets.empties.clone(),
+            recorder,
+        );
+        let intake = Intake::new(Arc::clone(&shared.stats.feeds[index]), out, applied.position);
+        let shared = shared.clone();
+        let read = move || source.read(intake, &shared);
+        feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, read)?);
+    }
+    Ok(feeds)
+}

@@ -1,0 +1,74 @@
+//! Signals: the first asks for the stop, the second exits at once.
+//!
+//! Owns what SIGINT, SIGTERM and SIGHUP mean. They mean the same: there is no reload yet.
+
+use std::sync::Arc;
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use crate::error::{Error, ExitCode, Result};
+use crate::stats::Stats;
+use crate::stop::Stop;
+
+/// Listens for signals until dropped.
+#[derive(Debug)]
+pub struct SignalWatch(Handle);
+
+impl SignalWatch {
+    /// Starts listening. From here on the default action of the three signals is off.
+    ///
+    /// # Errors
+    /// When the system refuses the thread or the signal registration.
+    pub fn start(stop: Arc<Stop>, stats: Arc<Stats>) -> Result<Self> {
+        let refused = |error: std::io::Error| {
+            Error::failed(format!("cannot listen for signals: {error}"))
+                .remedy("raise the limits on threads and open files")
+        };
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
+        let watch = Self(signals.handle());
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in &mut signals {
+                    if stop.is_requested() {
+                        exit_at_once(&stats);
+                    }
+                    log::info!(
+                        "{}: stopping; what has been read is matched and stored first. \
+                         Once more exits at once",
+                        name(signal)
+                    );
+                    stop.request();
+                }
+            })
+            .map_err(refused)?;
+        Ok(watch)
+    }
+}
+
+impl Drop for SignalWatch {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Ends the process without another commit. The database stays a prefix of what was read.
+fn exit_at_once(stats: &Stats) -> ! {
+    let matched = stats.matcher_total(|matcher| matcher.rows.get());
+    let lost = matched.saturating_sub(stats.writer.rows.get());
+    eprintln!(
+        "certstream: exit at the second signal; {lost} matched rows were not committed, \
+         an export was not written"
+    );
+    std::process::exit(ExitCode::Failed as i32);
+}
+
+fn name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        SIGTERM => "SIGTERM",
+        _ => "SIGHUP",
+    }
+}

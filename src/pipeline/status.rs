@@ -1,0 +1,142 @@
+//! The status: what the run is doing, once a second on a terminal, else a log line a minute.
+//!
+//! Owns the text and its pace. Reads the counters; touches nothing of the pipeline.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::backlog::Backlog;
+use crate::batch::now_micros;
+use crate::console::Console;
+use crate::stats::{Counter, Stats};
+use crate::stop::Stop;
+
+const TICK: Duration = Duration::from_secs(1);
+/// Log lines are for whoever reads them days later: one a minute.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// What the status is made of.
+#[derive(Debug)]
+pub struct Status {
+    /// The counters.
+    pub stats: Arc<Stats>,
+    /// The account of what is matched and not yet committed.
+    pub backlog: Arc<Backlog>,
+    /// The stop, whose progress is shown once it is requested.
+    pub stop: Arc<Stop>,
+    /// The live line.
+    pub console: Console,
+}
+
+impl Status {
+    /// Shows the status until `ended` closes.
+    pub fn run(&self, ended: &Receiver<()>) {
+        let mut shown = Shown { at: Instant::now(), updates: 0 };
+        let mut logged = Shown { at: Instant::now(), updates: 0 };
+        while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            if self.stop.is_requested() {
+                log::info!(
+                    "stopping: {} matched rows to commit, {} in the backlog",
+                    self.rows_to_commit(),
+                    bytes(self.backlog.bytes() as u64)
+                );
+            } else if self.console.is_live() {
+                self.console.status(self.line(&mut shown));
+            } else if logged.at.elapsed() >= LOG_EVERY {
+                log::info!("{}", self.line(&mut logged));
+            }
+        }
+    }
+
+    fn rows_to_commit(&self) -> u64 {
+        let matched = self.stats.matcher_total(|matcher| matcher.rows.get());
+        matched.saturating_sub(self.stats.writer.rows.get())
+    }
+
+    /// The status since `since`, which it brings up to now.
+    fn line(&self, since: &mut Shown) -> String {
+        let updates = self.stats.feed_total(|feed| feed.updates.get());
+        let seconds = since.at.elapsed().as_secs_f64().max(0.001);
+        let rate = (updates - since.updates) as f64 / seconds;
+        *since = Shown { at: Instant::now(), updates };
+        let live = self.stats.feeds.iter().filter(|f| f.live.load(Ordering::Relaxed)).count();
+        let mut line = format!(
+            "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}, lag {}, \
+             {} gaps, {live} of {} feeds live",
+            self.stats.matcher_total(|matcher| matcher.matches.get()),
+            self.stats.writer.new_pairs.get(),
+            bytes(self.backlog.bytes() as u64),
+            self.lag(),
+            self.stats.feed_total(|feed| feed.gaps.get()),
+            self.stats.feeds.len(),
+        );
+        let refused = self.stats.feed_total(crate::stats::FeedStats::refused_total);
+        if refused > 0 {
+            line.push_str(&format!(", {refused} frames refused"));
+        }
+        let dropped = self.stats.matcher_total(|matcher| Counter::get(&matcher.backlog_dropped));
+        if dropped > 0 {
+            line.push_str(&format!(", {dropped} rows dropped"));
+        }
+        line
+    }
+
+    /// How far the newest certificate seen lies back, by the source's own clock.
+    fn lag(&self) -> String {
+        let newest = self.stats.feeds.iter().map(|f| f.newest_seen.load(Ordering::Relaxed)).max();
+        match newest {
+            Some(newest) if newest > 0 => {
+                format!("{:.1} s", (now_micros() - newest).max(0) as f64 / 1e6)
+            }
+            _ => "unknown".to_owned(),
+        }
+    }
+}
+
+/// When a status was last shown, and how many updates had been read by then.
+struct Shown {
+    at: Instant,
+    updates: u64,
+}
+
+/// A number of bytes for a person.
+fn bytes(n: u64) -> String {
+    if n < 1024 * 1024 {
+        format!("{} KiB", n.div_ceil(1024))
+    } else {
+        format!("{:.1} MiB", n as f64 / (1024.0 * 1024.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::FeedStats;
+
+    #[test]
+    fn the_line_tells_what_happened_since_the_last_one() {
+        let stats = Arc::new(Stats {
+            feeds: vec![Arc::new(FeedStats::named("feed"))],
+            matchers: vec![Arc::default()],
+            ..Stats::default()
+        });
+        let status = Status {
+            stats: Arc::clone(&stats),
+            backlog: Arc::new(Backlog::new(1 << 20)),
+            stop: Arc::new(Stop::new().expect("a pipe")),
+            console: Console::new(true),
+        };
+        stats.feeds[0].updates.add(50);
+        stats.feeds[0].live.store(true, Ordering::Relaxed);
+        stats.matchers[0].matches.add(3);
+        status.backlog.add(2 << 20);
+        let mut since = Shown { at: Instant::now() - Duration::from_secs(10), updates: 20 };
+        let line = status.line(&mut since);
+        assert!(line.starts_with("3 certificates/s, 50 read, 3 matches (0 new)"), "{line}");
+        assert!(line.contains("backlog 2.0 MiB, lag unknown, 0 gaps, 1 of 1 feeds live"), "{line}");
+        assert_eq!(since.updates, 50);
+    }
+}

@@ -1,0 +1,91 @@
+//! What goes to stdout once it is committed.
+//!
+//! Owns the making of records out of what a transaction wrote, and their handing over. Showing
+//! them is the printer's business.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, TrySendError};
+
+use super::merge::{Domain, Hit, Merged};
+use super::run::StoredRule;
+use super::upsert::StoredDomain;
+use crate::domain::Views;
+use crate::record::Record;
+use crate::stats::Counter;
+
+/// Where committed records go.
+#[derive(Debug)]
+pub struct Announce {
+    /// The printer's queue.
+    pub sender: Sender<Record>,
+    /// Wait for room in the queue (`replay`), or drop and count (`watch`).
+    pub wait: bool,
+    /// Every sighting, or new (domain, rule) pairs only. Sightings within one transaction are one
+    /// record.
+    pub every_sighting: bool,
+    /// Counts what was dropped. Written by the writer.
+    pub dropped: Arc<Counter>,
+}
+
+impl Announce {
+    /// Hands over `records`, whose COMMIT has returned.
+    pub(super) fn send(&self, records: Vec<Record>) {
+        for record in records {
+            if self.wait {
+                // A printer that is gone has asked for the stop itself.
+                let _ = self.sender.send(record);
+            } else if let Err(TrySendError::Full(_)) = self.sender.try_send(record) {
+                self.dropped.add(1);
+            }
+        }
+    }
+}
+
+/// The record of a domain as it is stored now, with the rules of `hits`.
+pub(super) fn record<'h>(
+    stored: &StoredDomain,
+    domain: &Domain<'_>,
+    registered_domain: Option<&str>,
+    hits: impl Iterator<Item = &'h Hit>,
+    new: bool,
+    merged: &Merged<'_>,
+    rules: &[StoredRule],
+) -> Record {
+    let mut views = Views::default();
+    let mut names: Vec<String> = hits
+        .map(|hit| {
+            views = views.union(hit.views);
+            rules[hit.rule as usize].name.clone()
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut record = Record {
+        domain: domain.domain.to_owned(),
+        registered_domain: registered_domain.map(str::to_owned),
+        rules: names,
+        views: views.names().collect(),
+        new,
+        first_seen: stored.first_seen,
+        last_seen: stored.last_seen,
+        sightings: stored.sightings.unsigned_abs(),
+        names_as_seen: domain.names.iter().map(|&name| name.to_owned()).collect(),
+        ..Record::default()
+    };
+    if let Some(slot) = domain.latest {
+        let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        let evidence = merged.certificates[slot as usize].shown();
+        record.issuer = owned(&evidence.issuer);
+        record.subject_cn = owned(&evidence.subject_cn);
+        record.serial = owned(&evidence.serial);
+        record.sha256 = owned(&evidence.sha256);
+        record.not_before = evidence.not_before;
+        record.not_after = evidence.not_after;
+        record.update_type = owned(&evidence.update_type);
+        record.log = owned(&evidence.log_name);
+        record.index = evidence.cert_index;
+        record.link = owned(&evidence.cert_link);
+    }
+    record
+}

@@ -1,0 +1,103 @@
+//! Gap rows: the spans in which a feed was not read, or its rows were dropped.
+//!
+//! Owns how gap events and dropped rows become `gaps` rows. Reads what is open from the database
+//! itself, so that a transaction tried again needs nothing undone in memory.
+
+use rusqlite::Connection;
+
+use super::integer;
+use crate::batch::GapEvent;
+use crate::matched::Matched;
+
+/// Reason of the gap that holds rows dropped because the backlog was full.
+const BACKLOG_FULL: &str = "backlog full";
+
+/// A change to a feed's gaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum GapChange {
+    /// The feed reports a gap's begin or end.
+    Feed(GapEvent),
+    /// Rows were dropped: begins an episode, or adds to the one that is open.
+    Dropped { at: i64, rows: u64 },
+    /// The episode is over.
+    DroppedEnd { at: i64 },
+}
+
+/// Whether a feed is in an episode of dropped rows, which is one gap from the first batch that
+/// lost rows to the next that lost none.
+#[derive(Debug, Default)]
+pub(super) struct Episode {
+    open: bool,
+}
+
+impl Episode {
+    /// The change that `matched` makes, if any.
+    pub fn follow(&mut self, matched: &Matched) -> Option<GapChange> {
+        let (at, rows) = (matched.received, matched.dropped_rows);
+        let was_open = std::mem::replace(&mut self.open, rows > 0);
+        match (was_open, self.open) {
+            (_, true) => Some(GapChange::Dropped { at, rows }),
+            (true, false) => Some(GapChange::DroppedEnd { at }),
+            (false, false) => None,
+        }
+    }
+}
+
+/// Writes `change` for `feed` within the transaction that is open.
+pub(super) fn write(
+    connection: &Connection,
+    run: i64,
+    feed: &str,
+    change: &GapChange,
+) -> rusqlite::Result<()> {
+    match change {
+        GapChange::Feed(GapEvent::Opened { at, reason, detail }) => {
+            open(connection, run, feed, *at, reason, detail, 0)
+        }
+        GapChange::Feed(GapEvent::Closed { at }) => connection
+            .prepare_cached(
+                "UPDATE gaps SET ended = max(started, ?1)
+                 WHERE run_id = ?2 AND feed = ?3 AND ended IS NULL AND reason <> ?4",
+            )?
+            .execute((at, run, feed, BACKLOG_FULL))
+            .map(drop),
+        GapChange::Dropped { at, rows } => {
+            let added = connection
+                .prepare_cached(
+                    "UPDATE gaps SET rows_dropped = rows_dropped + ?1
+                     WHERE run_id = ?2 AND feed = ?3 AND ended IS NULL AND reason = ?4",
+                )?
+                .execute((integer(*rows), run, feed, BACKLOG_FULL))?;
+            if added > 0 {
+                return Ok(());
+            }
+            let detail = "matched rows dropped: the writer could not keep up";
+            open(connection, run, feed, *at, BACKLOG_FULL, detail, *rows)
+        }
+        GapChange::DroppedEnd { at } => connection
+            .prepare_cached(
+                "UPDATE gaps SET ended = max(started, ?1)
+                 WHERE run_id = ?2 AND feed = ?3 AND ended IS NULL AND reason = ?4",
+            )?
+            .execute((at, run, feed, BACKLOG_FULL))
+            .map(drop),
+    }
+}
+
+fn open(
+    connection: &Connection,
+    run: i64,
+    feed: &str,
+    at: i64,
+    reason: &str,
+    detail: &str,
+    rows: u64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO gaps (run_id, feed, started, reason, detail, rows_dropped)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((run, feed, at, reason, detail, integer(rows)))
+        .map(drop)
+}

@@ -1,0 +1,135 @@
+//! What waits for the next transaction, and the one rule that says when it is committed.
+//!
+//! Owns the commit policy. Merging and writing what waits are the next steps' business.
+
+use std::time::{Duration, Instant};
+
+use super::Applied;
+use super::gap::GapChange;
+use crate::batch::FeedIndex;
+use crate::matched::Matched;
+
+/// Rows after which a transaction is committed. Rows a second rise with the size of a
+/// transaction, since repeats merge and neighbours share pages, up to here: 24,000 at 100 rows,
+/// 42,000 at 1,000, 102,000 at 10,000, half of them repeats.
+const MAX_ROWS: usize = 10_000;
+/// Bytes after which a transaction is committed: bounds the writer's memory for rows with much
+/// evidence.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How long the first waiting row waits. An empty channel is no reason to commit: at a live
+/// feed's rate it always is.
+const MAX_DELAY: Duration = Duration::from_millis(50);
+/// How long a position waits that has moved without rows. It rides with rows that come earlier.
+const MAX_POSITION_DELAY: Duration = Duration::from_secs(1);
+
+/// What is in line for the next transaction, of all feeds together.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// Messages with rows, in the order in which they apply.
+    pub messages: Vec<Matched>,
+    /// Changes to the feeds' gaps, in the order in which they apply.
+    pub gaps: Vec<(FeedIndex, GapChange)>,
+    /// By feed: how far it is once this is stored. None: it has not moved.
+    pub progress: Vec<Option<Applied>>,
+    /// Rows in `messages`.
+    pub rows: usize,
+    /// What the messages are booked with in the backlog's account.
+    pub bytes: usize,
+    /// When this has to be committed. None: nothing waits.
+    due: Option<Instant>,
+}
+
+impl Waiting {
+    /// Nothing, of `feeds` feeds.
+    pub fn new(feeds: usize) -> Self {
+        Self {
+            messages: Vec::new(),
+            gaps: Vec::new(),
+            progress: vec![None; feeds],
+            rows: 0,
+            bytes: 0,
+            due: None,
+        }
+    }
+
+    /// Puts in line what came next from its feed, and the change of its feed's gaps that `dropped`
+    /// rows make.
+    pub fn push(&mut self, mut matched: Matched, dropped: Option<GapChange>, now: Instant) {
+        let feed = matched.feed;
+        self.progress[usize::from(feed)] =
+            Some(Applied { sequence: matched.sequence, position: matched.position });
+        self.bytes += matched.bytes;
+        let gap = matched.gap.take().map(GapChange::Feed);
+        let changes = self.gaps.len();
+        self.gaps.extend(gap.into_iter().chain(dropped).map(|change| (feed, change)));
+        let rows = matched.rows.len();
+        let moves_only = rows == 0 && self.gaps.len() == changes;
+        let due = now + if moves_only { MAX_POSITION_DELAY } else { MAX_DELAY };
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        if rows > 0 {
+            self.rows += rows;
+            self.messages.push(matched);
+        }
+    }
+
+    /// Whether nothing waits, not even a position.
+    pub fn is_empty(&self) -> bool {
+        self.due.is_none()
+    }
+
+    /// When this has to be committed at the latest. None: nothing waits.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether it has to be committed at `now`.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.rows >= MAX_ROWS || self.bytes >= MAX_BYTES || self.due.is_some_and(|due| due <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matched::MatchedDomain;
+
+    fn message(rows: usize, bytes: usize) -> Matched {
+        let row = |_| MatchedDomain {
+            domain: "a.example".into(),
+            names_as_seen: Vec::new(),
+            certificate: None,
+            hits: Vec::new(),
+        };
+        Matched { rows: (0..rows).map(row).collect(), bytes, ..Matched::default() }
+    }
+
+    #[test]
+    fn a_row_waits_fifty_milliseconds_and_a_position_a_second() {
+        let now = Instant::now();
+        let mut waiting = Waiting::new(1);
+        assert!(waiting.is_empty() && !waiting.is_due(now));
+        waiting.push(message(0, 0), None, now);
+        assert_eq!(waiting.due(), Some(now + MAX_POSITION_DELAY));
+        // A row that comes now takes the position along.
+        let later = now + Duration::from_millis(100);
+        waiting.push(message(1, 1), None, later);
+        assert_eq!(waiting.due(), Some(later + MAX_DELAY));
+        // A further row does not put it off.
+        waiting.push(message(1, 1), None, later + Duration::from_millis(30));
+        assert_eq!(waiting.due(), Some(later + MAX_DELAY));
+        assert!(!waiting.is_due(later) && waiting.is_due(later + MAX_DELAY));
+    }
+
+    #[test]
+    fn many_rows_or_bytes_do_not_wait() {
+        let now = Instant::now();
+        let mut waiting = Waiting::new(1);
+        waiting.push(message(MAX_ROWS - 1, 0), None, now);
+        assert!(!waiting.is_due(now));
+        waiting.push(message(1, 0), None, now);
+        assert!(waiting.is_due(now));
+        let mut waiting = Waiting::new(1);
+        waiting.push(message(1, MAX_BYTES), None, now);
+        assert!(waiting.is_due(now));
+    }
+}

@@ -1,0 +1,274 @@
+//! The writer: the one thread that writes the database while a run goes on.
+//!
+//! Owns the way of a message from the channel to COMMIT: its turn, its wait, its transaction, and
+//! the trying again. Nothing leaves memory, the backlog's account or the printer's sight before
+//! COMMIT has returned.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use rusqlite::TransactionBehavior;
+
+use super::announce::Announce;
+use super::apply::{Outcome, Report, apply};
+use super::fault::Fault;
+use super::gap::Episode;
+use super::merge::Merged;
+use super::reorder::Reorder;
+use super::run::Run;
+use super::waiting::Waiting;
+use super::{Applied, Store, last_applied};
+use crate::backlog::Backlog;
+use crate::error::{Error, Result};
+use crate::matched::Matched;
+use crate::stats::WriterStats;
+
+/// How long SQLite itself waits for another process's lock within one attempt.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+/// Pause before a transaction is tried again; doubles with each failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause: bounds how long a disk that works again stays unused.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Applies what the matchers found, feed by feed in sequence, and commits it.
+#[derive(Debug)]
+pub struct Writer {
+    store: Store,
+    /// Names of the feeds, by `FeedIndex`.
+    feeds: Vec<String>,
+    /// What is known of each feed, by `FeedIndex`.
+    lines: Vec<Line>,
+    /// In line for the next transaction.
+    waiting: Waiting,
+    stats: Arc<WriterStats>,
+    backlog: Arc<Backlog>,
+    announce: Option<Announce>,
+    #[cfg(test)]
+    pub(super) faults: super::tests::Faults,
+}
+
+/// One feed's messages on their way into line.
+#[derive(Debug)]
+struct Line {
+    reorder: Reorder,
+    episode: Episode,
+}
+
+impl Writer {
+    /// A writer into `store`, whose run has begun. `feeds` are the names of the feeds, by
+    /// `FeedIndex`; committed bytes are taken off `backlog`.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        feeds: Vec<String>,
+        stats: Arc<WriterStats>,
+        backlog: Arc<Backlog>,
+        announce: Option<Announce>,
+    ) -> Self {
+        let waiting = Waiting::new(feeds.len());
+        Self {
+            store,
+            feeds,
+            lines: Vec::new(),
+            waiting,
+            stats,
+            backlog,
+            announce,
+            #[cfg(test)]
+            faults: super::tests::Faults::default(),
+        }
+    }
+
+    /// Writes until `matched` is closed and drained, then commits the rest and hands the store
+    /// back. Messages behind one that never came (its matcher was lost) are not stored: the
+    /// database stays a prefix of each feed.
+    ///
+    /// # Errors
+    /// When the database fails in a way that trying again cannot mend. What was committed stays.
+    pub fn run(mut self, matched: &Receiver<Matched>) -> Result<Store> {
+        self.begin()?;
+        loop {
+            let received = match self.waiting.due() {
+                None => matched.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => matched.recv_deadline(due),
+            };
+            match received {
+                Ok(matched) => self.take_in(matched)?,
+                Err(RecvTimeoutError::Timeout) => self.commit()?,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if !self.waiting.is_empty() {
+            self.commit()?;
+        }
+        self.warn_of_holes();
+        Ok(self.store)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        for feed in &self.feeds {
+            let applied = self.store.last_applied(feed)?.sequence;
+            let reorder = Reorder::after(applied);
+            self.lines.push(Line { reorder, episode: Episode::default() });
+        }
+        self.store
+            .connection
+            .busy_timeout(BUSY_TIMEOUT)
+            .map_err(|error| Fault::new("set a time-out", error).into_error(&self.store.file))
+    }
+
+    /// Puts in line what came, and everything that waited for it.
+    fn take_in(&mut self, matched: Matched) -> Result<()> {
+        let (feed, sequence) = (usize::from(matched.feed), matched.sequence);
+        self.stats.waiting.fetch_add(matched.rows.len() as u64, Ordering::Relaxed);
+        if !self.lines[feed].reorder.insert(matched) {
+            return Err(Error::failed(format!(
+                "feed {} numbered two batches {sequence}: this is a fault of certstream",
+                self.feeds[feed]
+            )));
+        }
+        let now = Instant::now();
+        while let Some(next) = self.lines[feed].reorder.next() {
+            let dropped = self.lines[feed].episode.follow(&next);
+            self.waiting.push(next, dropped, now);
+            if self.waiting.is_due(now) {
+                self.commit()?;
+            }
+        }
+        // A steady stream of messages that are early lets no time-out come.
+        if self.waiting.is_due(now) { self.commit() } else { Ok(()) }
+    }
+
+    /// Stores what is in line, however often it takes, and only then lets go of it.
+    fn commit(&mut self) -> Result<()> {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::new(self.feeds.len()));
+        let run = self.store.run.take().ok_or_else(|| Error::failed("no run has begun"))?;
+        let merged = Merged::of(&waiting.messages, &run.rules);
+        let outcome = self.store_transaction(&run, &waiting, &merged);
+        drop(merged);
+        self.store.run = Some(run);
+        let outcome = outcome?;
+        // A crash from here on loses lines on stdout, never rows: they are committed.
+        self.stats.commits.add(1);
+        self.stats.rows.add(waiting.rows as u64);
+        self.stats.new_pairs.add(outcome.new_pairs);
+        self.stats.new_domains.add(outcome.new_domains);
+        self.stats.waiting.fetch_sub(waiting.rows as u64, Ordering::Relaxed);
+        self.backlog.subtract(waiting.bytes);
+        // Freed before the printer may make us wait.
+        drop(waiting);
+        if let Some(announce) = &self.announce {
+            announce.send(outcome.records);
+        }
+        Ok(())
+    }
+
+    /// Tries the whole transaction until it is committed. A failed COMMIT may have persisted all
+    /// the same, so each further try first looks whether it has: rows and positions are one
+    /// transaction, and so either all of it is there or nothing.
+    fn store_transaction(
+        &mut self,
+        run: &Run,
+        waiting: &Waiting,
+        merged: &Merged<'_>,
+    ) -> Result<Outcome> {
+        let mut written = None;
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 1_u32;
+        loop {
+            let fault = match self.attempt(run, waiting, merged, tries > 1, &mut written) {
+                Ok(outcome) => {
+                    if tries > 1 {
+                        log::info!("{}: stored at try {tries}", self.store.file.display());
+                    }
+                    return Ok(outcome);
+                }
+                Err(fault) if fault.may_pass() => fault,
+                Err(fault) => return Err(fault.into_error(&self.store.file)),
+            };
+            // One line for the episode: the rows wait in memory meanwhile.
+            if tries == 1 {
+                let error = fault.into_error(&self.store.file);
+                log::warn!("{error}\n  trying again until it works; matches wait in memory");
+            }
+            self.stats.retries.add(1);
+            tries = tries.saturating_add(1);
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One try. `written` keeps what the last try wrote that came as far as COMMIT.
+    fn attempt(
+        &mut self,
+        run: &Run,
+        waiting: &Waiting,
+        merged: &Merged<'_>,
+        again: bool,
+        written: &mut Option<Outcome>,
+    ) -> Result<Outcome, Fault> {
+        let connection = &mut self.store.connection;
+        // Some errors roll back by themselves, others leave the transaction open.
+        if !connection.is_autocommit() {
+            connection
+                .execute_batch("ROLLBACK")
+                .map_err(|error| Fault::new("roll back a transaction", error))?;
+        }
+        if again && is_stored(connection, &self.feeds, waiting)? {
+            return Ok(written.take().unwrap_or_default());
+        }
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| Fault::new("begin a transaction", error))?;
+        let report = match &self.announce {
+            None => Report::Nothing,
+            Some(announce) if announce.every_sighting => Report::EverySighting,
+            Some(_) => Report::NewPairs,
+        };
+        // A crash before COMMIT leaves the last transaction's rows and positions: the feed's
+        // prefix that ends there.
+        *written = Some(
+            apply(&transaction, run, &self.feeds, waiting, merged, report)
+                .map_err(|error| Fault::new("write matches", error))?,
+        );
+        #[cfg(test)]
+        self.faults.before_commit().map_err(|error| Fault::new("commit", error))?;
+        transaction.commit().map_err(|error| Fault::new("commit", error))?;
+        // A crash after COMMIT leaves this transaction's rows and positions, together.
+        #[cfg(test)]
+        self.faults.after_commit().map_err(|error| Fault::new("commit", error))?;
+        Ok(written.take().unwrap_or_default())
+    }
+
+    /// Says what a lost matcher left unstored.
+    fn warn_of_holes(&self) {
+        for (feed, line) in self.feeds.iter().zip(&self.lines) {
+            if line.reorder.held() > 0 {
+                log::warn!(
+                    "feed {feed}: batch {} never came, so the {} behind it are not stored",
+                    line.reorder.due(),
+                    line.reorder.held()
+                );
+            }
+        }
+    }
+}
+
+/// Whether the transaction of `waiting` is in the database already.
+fn is_stored(
+    connection: &rusqlite::Connection,
+    feeds: &[String],
+    waiting: &Waiting,
+) -> Result<bool, Fault> {
+    for (feed, progress) in feeds.iter().zip(&waiting.progress) {
+        if let Some(Applied { sequence, .. }) = progress {
+            let stored = last_applied(connection, feed)
+                .map_err(|error| Fault::new("read a position", error))?;
+            return Ok(stored.sequence >= *sequence);
+        }
+    }
+    Ok(false)
+}
