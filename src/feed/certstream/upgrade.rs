@@ -12,12 +12,12 @@ use tungstenite::http::{HeaderMap, StatusCode};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error as WsError, WebSocket};
 
-use super::MAX_FRAME;
 use super::settings::{STREAMS, Settings};
 use super::trouble::{Trouble, escaped};
 use crate::connect::Connection;
 use crate::error::Error;
 use crate::stop::Stop;
+use crate::update::MAX_FRAME;
 
 /// The longest a server may make us stay away: a mistaken date must not silence a feed for days.
 const LONGEST_STAY_AWAY: Duration = Duration::from_secs(3600);
