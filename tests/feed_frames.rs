@@ -77,6 +77,15 @@ fn a_lone_frame_does_not_wait_for_company() {
 }
 
 #[test]
+fn the_server_is_told_who_we_are() {
+    let server = Server::start(Tls::Off, |visit| visit.upgrade()?.keep_open());
+    let _watching = Watching::start(Watching::settings(&server, "/"));
+    wait_until("the request has come", || !server.requests().is_empty());
+    let name = concat!("certstream/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(server.requests()[0].headers()["user-agent"], name);
+}
+
+#[test]
 fn the_token_is_sent_as_a_bearer() {
     let server = Server::start(Tls::Off, |visit| visit.upgrade()?.keep_open());
     let settings =

@@ -37,6 +37,13 @@ fn one_gap(watching: &Watching, why: &str) {
     assert_eq!((watching.stats.gaps.get(), watching.stats.reconnects.get()), (1, 1));
 }
 
+/// One frame was refused for `fault`, and counted among all: the two that came through and it.
+#[track_caller]
+fn one_refused(watching: &Watching, fault: FrameFault) {
+    assert_eq!(watching.stats.refused[fault as usize].get(), 1);
+    assert_eq!(watching.stats.frames.get(), 3);
+}
+
 #[test]
 fn a_connection_lost_within_a_frame_is_a_gap() {
     for tls in [Tls::Off, Tls::Good] {
@@ -63,9 +70,7 @@ fn text_that_is_not_utf8_is_counted_and_ends_the_connection() {
         peer.keep_open()
     });
     one_gap(&watching, "not UTF-8");
-    // It never became a frame of its own; those before and after it are no JSON either.
-    let refused = watching.stats.refused[FrameFault::NotJson as usize].get();
-    assert_eq!(refused, watching.stats.frames.get() + 1);
+    one_refused(&watching, FrameFault::NotUtf8);
 }
 
 #[test]
@@ -86,6 +91,7 @@ fn a_frame_beyond_the_limit_is_not_waited_for() {
         peer.keep_open()
     });
     one_gap(&watching, "larger than we accept");
+    one_refused(&watching, FrameFault::TooLarge);
 }
 
 #[test]

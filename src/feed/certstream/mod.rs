@@ -26,9 +26,6 @@ use back_off::BackOff;
 use session::Session;
 use trouble::Trouble;
 
-/// The largest frame accepted, in bytes.
-pub const MAX_FRAME: usize = 16 * 1024 * 1024;
-
 /// Watches a server until the stop is requested or no matcher is left.
 ///
 /// # Errors

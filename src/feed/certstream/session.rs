@@ -147,18 +147,28 @@ impl<'a, 's> Session<'a, 's> {
         let _ = self.socket.close(Some(frame));
     }
 
+    /// Counts a frame that the server sent but that never came through.
+    fn refuse(&self, fault: FrameFault) {
+        let stats = self.intake.stats();
+        stats.frames.add(1);
+        stats.refuse(fault);
+    }
+
     /// What the end of the connection means.
     fn lost(&mut self, error: &WsError) -> Trouble {
         match error {
             WsError::Utf8(_) => {
                 // The WebSocket protocol makes a bad text frame the end of its connection.
-                self.intake.stats().refuse(FrameFault::NotJson);
+                self.refuse(FrameFault::NotUtf8);
                 Trouble::passing("the server sent text that is not UTF-8")
             }
-            WsError::Capacity(_) => Trouble::passing(format!(
-                "the server sent a frame larger than we accept: {}",
-                escaped(&error.to_string())
-            )),
+            WsError::Capacity(_) => {
+                self.refuse(FrameFault::TooLarge);
+                Trouble::passing(format!(
+                    "the server sent a frame larger than we accept: {}",
+                    escaped(&error.to_string())
+                ))
+            }
             _ => Trouble::passing(format!("connection lost: {}", escaped(&error.to_string()))),
         }
     }

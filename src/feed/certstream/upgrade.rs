@@ -7,17 +7,20 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::Request;
-use tungstenite::http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
-use tungstenite::http::{HeaderMap, StatusCode};
+use tungstenite::http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER, USER_AGENT};
+use tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error as WsError, WebSocket};
 
-use super::MAX_FRAME;
 use super::settings::{STREAMS, Settings};
 use super::trouble::{Trouble, escaped};
 use crate::connect::Connection;
 use crate::error::Error;
 use crate::stop::Stop;
+use crate::update::MAX_FRAME;
+
+/// Who we are. Said because a proxy in front of a server may turn away clients that do not say.
+const OUR_NAME: &str = concat!("certstream/", env!("CARGO_PKG_VERSION"));
 
 /// The longest a server may make us stay away: a mistaken date must not silence a feed for days.
 const LONGEST_STAY_AWAY: Duration = Duration::from_secs(3600);
@@ -62,6 +65,7 @@ fn request(settings: &Settings) -> Result<Request, Trouble> {
         // Not foreseen: the settings have been checked.
         Trouble::lasting(Error::usage(format!("{}: {error}", settings.feed_name())))
     })?;
+    request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
     if let Some(authorization) = settings.authorization() {
         request.headers_mut().insert(AUTHORIZATION, authorization.clone());
     }
