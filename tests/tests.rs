@@ -3,6 +3,7 @@
 
 mod testenv;
 
+mod differential;
 mod feed_frames;
 mod feed_pings;
 mod feed_reconnect;
