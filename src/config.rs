@@ -160,7 +160,15 @@ impl Config {
                 .in_file(file)
                 .remedy("check the path given with --config, and the file's permissions")
         })?;
-        let document = Document::read(&bytes, file)?;
+        Self::parse(&bytes, file)
+    }
+
+    /// Reads `bytes` as what stands in the config `file`.
+    ///
+    /// # Errors
+    /// When they hold anything that is not understood.
+    pub fn parse(bytes: &[u8], file: &Path) -> Result<Self> {
+        let document = Document::read(bytes, file)?;
         let folder = folder_of(file);
         let mut config = Self { file: Some(file.to_path_buf()), ..Self::defaults(&folder) };
         let root = document.root().table(&KEYS)?;
@@ -345,6 +353,20 @@ mod tests {
             let (_folder, config) = read("config.yaml", &text);
             assert_eq!(config.expect("reads").servers[0].url, expected);
         }
+    }
+
+    /// The file that ships is the first one a user edits: it must start a run as it stands.
+    #[test]
+    fn the_shipped_config_holds_a_server_and_rules_that_compile() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.yaml");
+        let config = Config::read(&file).expect("reads");
+        assert_eq!(config.servers[0].url, "ws://127.0.0.1:8080/");
+        let defaults = Config::defaults(&folder_of(&file));
+        assert_eq!((&config.output, &config.database), (&defaults.output, &defaults.database));
+        let mut loader = crate::rule::Loader::new(config.anchor);
+        loader.entries(&config.rules, &file).expect("compile");
+        loader.allow(&config.allow, &file).expect("are domains");
+        assert_eq!(loader.finish().expect("has rules").rules.len(), 3);
     }
 
     #[test]
