@@ -13,3 +13,5 @@ mod feed_tls;
 mod feed_trickle;
 mod hostile;
 mod real_frames;
+mod signals;
+mod start_errors;
