@@ -3,7 +3,9 @@
 
 mod testenv;
 
+mod ancestor;
 mod differential;
+mod exactness;
 mod feed_frames;
 mod feed_pings;
 mod feed_reconnect;
@@ -12,6 +14,8 @@ mod feed_stop;
 mod feed_tls;
 mod feed_trickle;
 mod hostile;
+mod hostile_end_to_end;
+mod kill;
 mod real_frames;
 mod signals;
 mod start_errors;
