@@ -1,0 +1,101 @@
+//! Matches on stdout: as lines, as JSON, and when nobody reads them any more.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use tungstenite::Message;
+
+use crate::testenv::{Folder, Server, Tls};
+
+/// The fields of a record, in their order.
+const FIELDS: [&str; 20] = [
+    "domain",
+    "registered_domain",
+    "rules",
+    "views",
+    "new",
+    "first_seen",
+    "last_seen",
+    "sightings",
+    "names_as_seen",
+    "issuer",
+    "subject_cn",
+    "serial",
+    "sha256",
+    "not_before",
+    "not_after",
+    "update_type",
+    "log",
+    "index",
+    "link",
+    "",
+];
+
+fn capture(folder: &Folder) {
+    folder.write("rules.txt", "example\npay\n");
+    let name = |n: usize| format!("*.pay{}.example.com", n % 10);
+    let lines = (0..100).map(|n| {
+        let name = name(n);
+        format!(
+            r#"{{"message_type":"certificate_update","data":{{"update_type":"X509LogEntry","seen":1700000000.5,"leaf_cert":{{"all_domains":["{name}"],"serial_number":"0AB","issuer":{{"C":"US","CN":"Test"}}}}}}}}"#
+        )
+    });
+    let text: String = lines.map(|line| line + "\n").collect();
+    folder.write("capture.jsonl", text);
+}
+
+#[test]
+fn new_pairs_once_as_lines_or_as_json() {
+    let folder = Folder::new();
+    capture(&folder);
+    assert_eq!(folder.run(&["replay", "--rules", "rules.txt", "capture.jsonl"]), 0);
+    let lines = folder.stdout();
+    assert_eq!(lines.lines().count(), 10, "{lines}");
+    assert!(
+        lines.lines().all(|line| line.starts_with("pay") && line.contains("\texample")),
+        "{lines}"
+    );
+    assert_eq!(folder.run(&["replay", "--rules=rules.txt", "--json", "capture.jsonl"]), 0);
+    let json = folder.stdout();
+    assert_eq!(json.lines().count(), 10);
+    for line in json.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let record = record.as_object().unwrap();
+        assert_eq!(record.len(), FIELDS.len() - 1);
+        let mut at = 0;
+        for field in &FIELDS[..FIELDS.len() - 1] {
+            let key = format!("\"{field}\":");
+            at += line[at..].find(&key).unwrap_or_else(|| panic!("{field} in its place: {line}"));
+        }
+        assert_eq!(record["rules"], serde_json::json!(["example", "pay"]));
+        assert_eq!(record["serial"], "AB");
+        assert_eq!(record["issuer"], "C=US, CN=Test");
+        assert_eq!(record["first_seen"], "2023-11-14T22:13:20.5Z");
+        assert_eq!(record["registered_domain"], "example.com");
+        assert!(record["names_as_seen"][0].as_str().unwrap().starts_with("*.pay"));
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_counts_as_a_first_signal() {
+    let folder = Folder::new();
+    folder.write("rules.txt", "example\n");
+    let server = Server::start(Tls::Off, |visit| {
+        let mut peer = visit.upgrade()?;
+        peer.send((0..).map(|n| {
+            Message::text(format!(
+                r#"{{"message_type":"certificate_update","data":{{"leaf_cert":{{"all_domains":["n{n}.example.com"]}}}}}}"#
+            ))
+        }))
+    });
+    let words = ["--server", &server.url("/"), "--rules", "rules.txt"];
+    let mut program = folder.start_with(&words, Stdio::piped(), Stdio::null());
+    let stdout = program.child().stdout.take().unwrap();
+    let first = BufReader::new(stdout).lines().next().unwrap().unwrap();
+    assert!(first.contains(".example.com\t"), "{first}");
+    // The reader is dropped by now: the pipe is closed.
+    assert_eq!(program.end().code(), Some(0), "{}", folder.stderr());
+    assert!(folder.stderr().contains("stdout was closed"), "{}", folder.stderr());
+    let stored = folder.texts("certstream.db", "SELECT domain FROM domains ORDER BY domain");
+    assert_eq!(folder.lines("certstream.txt"), stored);
+}
