@@ -12,3 +12,4 @@ mod feed_tls;
 mod feed_trickle;
 mod hostile;
 mod real_frames;
+mod store_prefix;
