@@ -160,7 +160,15 @@ impl Config {
                 .in_file(file)
                 .remedy("check the path given with --config, and the file's permissions")
         })?;
-        let document = Document::read(&bytes, file)?;
+        Self::parse(&bytes, file)
+    }
+
+    /// Reads `bytes` as what stands in the config `file`.
+    ///
+    /// # Errors
+    /// When they hold anything that is not understood.
+    pub fn parse(bytes: &[u8], file: &Path) -> Result<Self> {
+        let document = Document::read(bytes, file)?;
         let folder = folder_of(file);
         let mut config = Self { file: Some(file.to_path_buf()), ..Self::defaults(&folder) };
         let root = document.root().table(&KEYS)?;
@@ -259,15 +267,17 @@ fn folder_of(file: &Path) -> PathBuf {
     folder.to_path_buf()
 }
 
-/// `url` with the path of its stream, where it has no path of its own.
+/// `url` with the path of its stream, where it has no path of its own; a query stays behind it.
 fn with_path(url: String, path: Option<&str>) -> String {
-    let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
-    match (host.find('/'), path) {
-        (None, Some(path)) => format!("{url}{path}"),
-        (Some(at), Some(path)) if at + 1 == host.len() => {
-            format!("{}{path}", url.trim_end_matches('/'))
-        }
-        _ => url,
+    let Some(path) = path else { return url };
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    let (server, rest) = url.split_at(end);
+    let after = rest.strip_prefix('/').unwrap_or(rest);
+    if after.is_empty() || after.starts_with(['?', '#']) {
+        format!("{server}{path}{after}")
+    } else {
+        url
     }
 }
 
@@ -329,6 +339,47 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_a_path_where_the_url_has_none() {
+        let table = [
+            ("ws://a", "full", "ws://a/full-stream"),
+            ("wss://a:8080/", "domains-only", "wss://a:8080/domains-only"),
+            ("ws://a", "lite", "ws://a/"),
+            ("ws://a?key=1", "full", "ws://a/full-stream?key=1"),
+            ("ws://a/?next=/b", "full", "ws://a/full-stream?next=/b"),
+            ("ws://a/own/", "full", "ws://a/own/"),
+        ];
+        for (url, stream, expected) in table {
+            let text = format!("certstream: {{server: {{url: '{url}', stream: {stream}}}}}\n");
+            let (_folder, config) = read("config.yaml", &text);
+            assert_eq!(config.expect("reads").servers[0].url, expected);
+        }
+    }
+
+    /// The file that ships is the first one a user edits: it must start a run as it stands.
+    #[test]
+    fn the_shipped_config_holds_a_server_and_rules_that_compile() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.yaml");
+        let config = Config::read(&file).expect("reads");
+        assert_eq!(config.servers[0].url, "ws://127.0.0.1:8080/");
+        let defaults = Config::defaults(&folder_of(&file));
+        assert_eq!((&config.output, &config.database), (&defaults.output, &defaults.database));
+        let mut loader = crate::rule::Loader::new(config.anchor);
+        loader.entries(&config.rules, &file).expect("compile");
+        loader.allow(&config.allow, &file).expect("are domains");
+        assert_eq!(loader.finish().expect("has rules").rules.len(), 3);
+    }
+
+    #[test]
+    fn a_pattern_is_taken_as_it_is_written() {
+        let (_folder, config) =
+            read("config.yaml", "rules: [0123, {name: No, pattern: 1.0, severity: 3}, on]\n");
+        let rules = config.expect("reads").rules;
+        let patterns: Vec<&str> = rules.iter().map(|rule| rule.pattern.as_str()).collect();
+        assert_eq!(patterns, ["0123", "1.0", "on"]);
+        assert_eq!(rules[1].name.as_deref(), Some("No"));
+    }
+
+    #[test]
     fn mistakes_name_line_key_and_remedy() {
         let table = [
             (
@@ -337,7 +388,7 @@ mod tests {
             ),
             (
                 "database:\n  purge: maybe\n",
-                ":2:10: database.purge: true or false is wanted here, not text",
+                ":2:10: database.purge: true or false is wanted here, not `maybe`",
             ),
             (
                 "certstream: {anchor: end}\n",
@@ -347,11 +398,32 @@ mod tests {
                 "engine: {matchers: 0}\n",
                 ":1:20: engine.matchers: a whole number from 1 up is wanted",
             ),
-            ("database: {cache: big}\n", ":1:19: database.cache: a size is wanted here, not text"),
+            (
+                "database: {cache: big}\n",
+                ":1:19: database.cache: a size above zero is wanted here, not `big`",
+            ),
             (
                 "certstream: {server: [{stream: lite}]}\n",
                 ": certstream.server[1]: the server has no url",
             ),
+            (
+                "database: {backlog: 0}\n",
+                ":1:21: database.backlog: a size above zero is wanted here, not `0`\n  \
+                 remedy: write, for example: backlog: 16 MiB",
+            ),
+            (
+                "certstream:\n  server: ws://a/\n  server: ws://b/\n",
+                ":3:3: certstream.server: this key stands on line 2 already\n  remedy: keep one",
+            ),
+            (
+                "ct: {enabled: true}\n",
+                ":1:1: ct: unknown key\n  remedy: known here: certstream, rules, rule_files",
+            ),
+            (
+                "certstream: {input: ''}\n",
+                ":1:21: certstream.input: text is wanted here, not empty",
+            ),
+            ("rules:\n- pattern: *.example\n", ":2:12: alias references unknown anchor\n  remedy:"),
             ("rules: [{name: x}]\n", ": rules[1]: the rule has no pattern"),
             ("export: {format: xml}\n", "remedy: write one of: text, csv, jsonl"),
         ];

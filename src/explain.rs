@@ -3,13 +3,14 @@
 //! Owns the explanation as a value and its two renderings. It asks the same engine that matches,
 //! so it cannot tell another story.
 
-use regex_automata::meta;
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use crate::domain;
-use crate::matcher::{Engine, Miss};
+use crate::matcher::{Engine, Miss, Plain};
 use crate::record::escape;
-use crate::rule::{self, Rule, RuleIndex, Syntax};
+use crate::rule::{Rule, RuleIndex};
 
 /// What the rules say to one name.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ fn explain(domain: &str, engine: &Engine) -> Vec<Explained> {
             let verdict = match engine.judge(domain, index, &mut scratch) {
                 Ok(true) => Verdict::GaveUp,
                 Ok(false) => span(rule, domain)
-                    .map_or(Verdict::GaveUp, |(start, end)| Verdict::Hit { start, end }),
+                    .map_or(Verdict::GaveUp, |at| Verdict::Hit { start: at.start, end: at.end }),
                 Err(miss) => Verdict::NoHit(why(miss, rule)),
             };
             Explained {
@@ -166,17 +167,8 @@ fn literals(domain: &str, engine: &Engine, rule: RuleIndex) -> Vec<(usize, Strin
 }
 
 /// Where a rule that hits does so: the leftmost match.
-fn span(rule: &Rule, domain: &str) -> Option<(usize, usize)> {
-    match &rule.pattern.syntax {
-        Syntax::Regular(hir) => {
-            let found = meta::Builder::new().build_from_hir(hir).ok()?.find(domain)?;
-            Some((found.start(), found.end()))
-        }
-        Syntax::Backtracking { pattern, .. } => {
-            let found = rule::fancy(pattern).ok()?.find(domain).ok()??;
-            Some((found.start(), found.end()))
-        }
-    }
+fn span(rule: &Rule, domain: &str) -> Option<Range<usize>> {
+    Plain::new(&rule.pattern.syntax)?.find(domain).ok()?
 }
 
 fn why(miss: Miss, rule: &Rule) -> String {

@@ -3,20 +3,28 @@
 //! Owns the reading of YAML into a tree and the typed access to it. What keys there are and what
 //! they mean is `config`'s and `rule`'s business.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
 use crate::error::{Error, Result};
 
-/// A value as YAML has it.
+/// Characters of a value that a complaint repeats.
+const SHOWN: usize = 40;
+
+/// What YAML itself refuses is nearly always a missing quote or a wrong indent.
+const YAML_REMEDY: &str =
+    "indent with spaces only, and write text that holds : # * & [ { or \\ in single quotes";
+
+/// A value as YAML has it. Flags and numbers keep their spelling: the pattern `0123` is not
+/// `123`, and `on` is not `true`.
 #[derive(Clone, Debug)]
 enum Value {
     Null,
-    Flag(bool),
+    Flag(String),
     Number(String),
     Text(String),
     List(Vec<Spanned<Value>>),
@@ -25,15 +33,36 @@ enum Value {
 
 impl Value {
     /// What it is, for whoever wrote it.
-    fn kind(&self) -> &'static str {
+    fn shown(&self) -> String {
         match self {
-            Self::Null => "nothing",
-            Self::Flag(_) => "true or false",
-            Self::Number(_) => "a number",
-            Self::Text(_) => "text",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a group of keys",
+            Self::Null => "nothing".to_owned(),
+            Self::Text(text) if text.is_empty() => "empty text".to_owned(),
+            Self::Flag(text) | Self::Number(text) | Self::Text(text) => {
+                let plain = text.chars().count() <= SHOWN && !text.contains(char::is_control);
+                if plain { format!("`{text}`") } else { "text".to_owned() }
+            }
+            Self::List(_) => "a list".to_owned(),
+            Self::Table(_) => "a group of keys".to_owned(),
         }
+    }
+}
+
+/// Puts the spelling of flags and numbers back, of which the parser hands over the value alone.
+fn respell(value: &mut Spanned<Value>, source: &str) {
+    // An alias stands where it is used; what it stands for was written at its anchor.
+    let span = value.defined.span();
+    match &mut value.value {
+        Value::Flag(text) | Value::Number(text) => {
+            let start = span.byte_offset().and_then(|start| usize::try_from(start).ok());
+            let length = span.byte_len().and_then(|length| usize::try_from(length).ok());
+            let written = start.zip(length).and_then(|(at, length)| source.get(at..at + length));
+            if let Some(written) = written {
+                written.clone_into(text);
+            }
+        }
+        Value::List(members) => members.iter_mut().for_each(|member| respell(member, source)),
+        Value::Table(entries) => entries.iter_mut().for_each(|(_, value)| respell(value, source)),
+        Value::Null | Value::Text(_) => {}
     }
 }
 
@@ -57,7 +86,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Value, E> {
-        Ok(Value::Flag(flag))
+        Ok(Value::Flag(flag.to_string()))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
@@ -113,18 +142,15 @@ impl<'f> Document<'f> {
                 .at_line(line as u64)
                 .remedy("save it as UTF-8")
         })?;
-        let root = serde_saphyr::from_str(text).map_err(|error| {
-            let located = error.location();
-            let what = error.without_snippet().to_string();
-            let what = what.lines().next().unwrap_or("not YAML").to_owned();
-            let fault = Error::usage(what)
-                .in_file(file)
-                .remedy("write `key: value` lines, nested keys indented by two spaces");
-            match located {
-                Some(at) => fault.at_line(at.line()).at_column(at.column()),
-                None => fault,
-            }
-        })?;
+        let options = serde_saphyr::options! {
+            // `table` refuses them, with their dotted key.
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
+            // `.inf` is text to everyone here.
+            non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        };
+        let mut root = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| not_yaml(&error, file))?;
+        respell(&mut root, text);
         Ok(Self { root, file })
     }
 
@@ -132,6 +158,27 @@ impl<'f> Document<'f> {
     #[must_use]
     pub fn root(&self) -> Field<'_> {
         Field { value: &self.root, file: self.file, key: String::new() }
+    }
+}
+
+fn not_yaml(error: &serde_saphyr::Error, file: &Path) -> Error {
+    let fault = match error.without_snippet() {
+        serde_saphyr::Error::MultipleDocuments { .. } => {
+            Error::usage("a second document begins here")
+                .remedy("keep one, and remove the `---` in between")
+        }
+        error => {
+            let shown = error.to_string();
+            let what = shown.lines().next().unwrap_or("not YAML");
+            // The place stands in front of the complaint already.
+            let what = what.rsplit_once(" at line ").map_or(what, |(what, _)| what);
+            Error::usage(what).remedy(YAML_REMEDY)
+        }
+    };
+    let fault = fault.in_file(file);
+    match error.location() {
+        Some(at) => fault.at_line(at.line()).at_column(at.column()),
+        None => fault,
     }
 }
 
@@ -161,7 +208,7 @@ impl<'d> Field<'d> {
     }
 
     fn wrong(&self, wanted: &str, example: &str) -> Error {
-        self.fault(format!("{wanted} is wanted here, not {}", self.value.value.kind()))
+        self.fault(format!("{wanted} is wanted here, not {}", self.value.value.shown()))
             .remedy(format!("write, for example: {example}"))
     }
 
@@ -193,8 +240,9 @@ impl<'d> Field<'d> {
     /// When it is something else.
     pub fn text(&self) -> Result<String> {
         match &self.value.value {
-            Value::Text(text) | Value::Number(text) if !text.is_empty() => Ok(text.clone()),
-            Value::Flag(flag) => Ok(flag.to_string()),
+            Value::Text(text) | Value::Number(text) | Value::Flag(text) if !text.is_empty() => {
+                Ok(text.clone())
+            }
             _ => Err(self.wrong("text", &format!("{}: 'text'", self.last_key()))),
         }
     }
@@ -204,14 +252,12 @@ impl<'d> Field<'d> {
     /// # Errors
     /// When it is something else.
     pub fn flag(&self) -> Result<bool> {
-        match &self.value.value {
-            Value::Flag(flag) => return Ok(*flag),
-            Value::Text(text) => match text.to_ascii_lowercase().as_str() {
+        if let Value::Flag(text) | Value::Text(text) = &self.value.value {
+            match text.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "on" => return Ok(true),
                 "false" | "no" | "off" => return Ok(false),
                 _ => {}
-            },
-            _ => {}
+            }
         }
         Err(self.wrong("true or false", &format!("{}: true", self.last_key())))
     }
@@ -233,12 +279,12 @@ impl<'d> Field<'d> {
         })
     }
 
-    /// A size: a number of bytes, or one with `KiB`, `MiB` or `GiB` behind it.
+    /// A size above zero: a number of bytes, or one with `KiB`, `MiB` or `GiB` behind it.
     ///
     /// # Errors
     /// When it is something else.
     pub fn size(&self) -> Result<usize> {
-        let wrong = || self.wrong("a size", &format!("{}: 16 MiB", self.last_key()));
+        let wrong = || self.wrong("a size above zero", &format!("{}: 16 MiB", self.last_key()));
         let (Value::Text(text) | Value::Number(text)) = &self.value.value else {
             return Err(wrong());
         };
@@ -251,7 +297,8 @@ impl<'d> Field<'d> {
             "gib" | "g" => 1 << 30,
             _ => return Err(wrong()),
         };
-        number.parse::<usize>().ok().and_then(|n| n.checked_mul(factor)).ok_or_else(wrong)
+        let size = number.parse::<usize>().ok().and_then(|n| n.checked_mul(factor));
+        size.filter(|size| *size > 0).ok_or_else(wrong)
     }
 
     /// One of a few words.
@@ -299,7 +346,7 @@ impl<'d> Field<'d> {
                 return Err(self.wrong("a group of keys", &example));
             }
         };
-        let mut seen = HashSet::new();
+        let mut lines = HashMap::new();
         for (name, value) in entries {
             let field = self.below(name, value);
             let fault = |what: String| {
@@ -312,8 +359,10 @@ impl<'d> Field<'d> {
             if !known.contains(&name.value.as_str()) {
                 return Err(fault("unknown key".to_owned()).remedy(suggest(&name.value, known)));
             }
-            if !seen.insert(name.value.as_str()) {
-                return Err(fault("this key stands twice".to_owned()).remedy("keep one of them"));
+            let line = name.referenced.line();
+            if let Some(first) = lines.insert(name.value.as_str(), line) {
+                return Err(fault(format!("this key stands on line {first} already"))
+                    .remedy("keep one of the two"));
             }
         }
         Ok(Table { of: self.clone(), entries })
@@ -376,66 +425,4 @@ fn distance(from: &str, to: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(text: &str, read: impl Fn(&Field<'_>) -> Result<()>) -> String {
-        let file = Path::new("c.yaml");
-        Document::read(text.as_bytes(), file)
-            .and_then(|document| read(&document.root()))
-            .expect_err(text)
-            .to_string()
-    }
-
-    #[test]
-    fn complaints_name_file_line_key_and_remedy() {
-        let read = |root: &Field<'_>| {
-            let table = root.table(&["server", "size", "on", "count"])?;
-            table.get("server").map(|field| field.text()).transpose()?;
-            table.get("size").map(|field| field.size()).transpose()?;
-            table.get("on").map(|field| field.flag()).transpose()?;
-            table.get("count").map(|field| field.number(1)).transpose()?;
-            Ok(())
-        };
-        let table = [
-            ("a: 1\n", "c.yaml:1:1: a: unknown key\n  remedy: known here: server, size, on, count"),
-            ("\nsever: x\n", "c.yaml:2:1: sever: unknown key\n  remedy: did you mean `server`?"),
-            ("server: [x]\n", "c.yaml:1:9: server: text is wanted here, not a list"),
-            ("size: lots\n", "c.yaml:1:7: size: a size is wanted here, not text"),
-            ("on: 3\n", "c.yaml:1:5: on: true or false is wanted here, not a number"),
-            ("count: 0\n", "c.yaml:1:8: count: a whole number from 1 up is wanted here"),
-            ("- x\n", "c.yaml:1:1: a group of keys is wanted here, not a list"),
-        ];
-        for (text, expected) in table {
-            let shown = fault(text, read);
-            assert!(shown.starts_with(expected), "{text}: {shown}");
-            assert!(shown.contains("remedy: "), "{text}: {shown}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_yaml_is_refused_with_its_line() {
-        let accept = |_: &Field<'_>| Ok(());
-        for (text, line) in [
-            ("a: [1\nb: 2\n", "c.yaml:"),
-            ("a: 1\na: 2\n", "c.yaml:2"),
-            ("a: 1\n b: 2\n", "c.yaml:2"),
-        ] {
-            let shown = fault(text, accept);
-            assert!(shown.starts_with(line), "{text}: {shown}");
-        }
-        let error = Document::read(b"a: 1\nb: \xff\n", Path::new("c.yaml")).expect_err("not UTF-8");
-        assert!(error.to_string().starts_with("c.yaml:2: the file is not UTF-8"), "{error}");
-    }
-
-    #[test]
-    fn sizes_and_flags_in_their_spellings() {
-        let text = "a: 16 MiB\nb: 4096\nc: 2gib\nd: True\ne: yes\nf: 'off'\n";
-        let document = Document::read(text.as_bytes(), Path::new("c.yaml")).expect("is YAML");
-        let table = document.root().table(&["a", "b", "c", "d", "e", "f"]).expect("is a table");
-        let size = |key| table.get(key).expect("is there").size().expect("is a size");
-        assert_eq!((size("a"), size("b"), size("c")), (16 << 20, 4096, 2 << 30));
-        let flag = |key| table.get(key).expect("is there").flag().expect("is a flag");
-        assert_eq!((flag("d"), flag("e"), flag("f")), (true, true, false));
-    }
-}
+mod tests;

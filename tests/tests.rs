@@ -3,6 +3,7 @@
 
 mod testenv;
 
+mod differential;
 mod feed_frames;
 mod feed_pings;
 mod feed_reconnect;
@@ -12,4 +13,6 @@ mod feed_tls;
 mod feed_trickle;
 mod hostile;
 mod real_frames;
+mod signals;
+mod start_errors;
 mod store_prefix;

@@ -15,6 +15,23 @@ pub use options::{Args, Command, Explain, Export, Lint, Record, Replay, Report, 
 
 const SUBCOMMANDS: [&str; 7] = ["watch", "record", "replay", "export", "explain", "lint", "report"];
 
+/// Options that stand alone; every other one takes the next word as its value.
+const SWITCHES: [&str; 13] = [
+    "--check",
+    "--every-sighting",
+    "--force",
+    "--help",
+    "--into-configured",
+    "--json",
+    "--keep",
+    "--new-only",
+    "--no-export",
+    "--purge",
+    "--quiet",
+    "--verbose",
+    "--version",
+];
+
 /// Stands for `-` while the words are parsed; no file can be called so.
 const STDIN: &str = "\0stdin";
 
@@ -46,7 +63,7 @@ impl Early {
 /// # Errors
 /// Where help or the version was asked for, or the words are wrong.
 pub fn parse(words: &[String]) -> Result<Args, Early> {
-    let given = split_values(words.get(1..).unwrap_or_default());
+    let given = split_values(words.get(1..).unwrap_or_default())?;
     let first = given.first().map(String::as_str);
     if first == Some("--version") {
         return Err(Early { text: version(), exit: ExitCode::Done });
@@ -63,43 +80,60 @@ pub fn parse(words: &[String]) -> Result<Args, Early> {
             typed.insert(0, "watch");
         }
     }
-    if first == Some("-h") {
-        typed[0] = "--help";
-    }
-    let mut args = Args::from_args(&["certstream"], &typed).map_err(refused)?;
+    let command = typed.first().copied().unwrap_or_default().to_owned();
+    let mut args =
+        Args::from_args(&["certstream"], &typed).map_err(|early| refused(&early, &command))?;
     if let Command::Replay(replay) = &mut args.command {
-        let stdin = replay.captures.iter_mut().filter(|capture| capture.as_os_str() == STDIN);
-        stdin.for_each(|capture| *capture = PathBuf::from("-"));
+        replay.paths_mut().filter(|path| path.as_os_str() == STDIN).for_each(|path| {
+            *path = PathBuf::from("-");
+        });
     }
     Ok(args)
 }
 
-fn refused(early: argh::EarlyExit) -> Early {
-    match early.status {
-        Ok(()) => Early { text: early.output, exit: ExitCode::Done },
-        Err(()) => {
-            let text = early.output.trim_end();
-            let text = format!("certstream: {text}\n  remedy: see `certstream --help`\n");
-            Early { text, exit: ExitCode::Usage }
-        }
+fn refused(early: &argh::EarlyExit, command: &str) -> Early {
+    if early.status.is_ok() {
+        return Early { text: early.output.clone(), exit: ExitCode::Done };
+    }
+    let what = early.output.trim_end().replace(STDIN, "-");
+    if SUBCOMMANDS.contains(&command) {
+        wrong(&what, &format!("see `certstream {command} --help`"))
+    } else {
+        wrong(&what, &format!("write one of: {}", SUBCOMMANDS.join(", ")))
     }
 }
 
-/// Splits `--option=value` in two, which the parser wants apart; after a bare `--` all is taken
-/// as it stands.
-fn split_values(words: &[String]) -> Vec<String> {
+fn wrong(what: &str, remedy: &str) -> Early {
+    Early { text: format!("certstream: {what}\n  remedy: {remedy}\n"), exit: ExitCode::Usage }
+}
+
+/// Splits `--option=value` in two, which the parser wants apart, and spells `-h` out. A value is
+/// taken as it stands, whatever it begins with; so is all after a bare `--`.
+fn split_values(words: &[String]) -> Result<Vec<String>, Early> {
     let mut split = Vec::with_capacity(words.len());
-    let mut options = true;
-    for word in words {
-        options &= word != "--";
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
         match word.split_once('=') {
-            Some((option, value)) if options && option.starts_with("--") => {
+            _ if word == "--" => {
+                split.push(word.clone());
+                split.extend(words.by_ref().cloned());
+            }
+            _ if word == "-h" => split.push("--help".to_owned()),
+            Some((option, value)) if option.starts_with("--") => {
+                if SWITCHES.contains(&option) {
+                    let remedy = format!("write {option}, or leave it out");
+                    return Err(wrong(&format!("{option} takes no value"), &remedy));
+                }
                 split.extend([option.to_owned(), value.to_owned()]);
+            }
+            None if word.starts_with("--") && !SWITCHES.contains(&word.as_str()) => {
+                split.push(word.clone());
+                split.extend(words.next().cloned());
             }
             _ => split.push(word.clone()),
         }
     }
-    split
+    Ok(split)
 }
 
 /// What `--version` shows.
@@ -145,6 +179,43 @@ mod tests {
         };
         assert_eq!(replay.captures, [PathBuf::from("a.zst"), PathBuf::from("-")]);
         assert_eq!(replay.rate, Some(50));
+        // As a value a hyphen is a value, and after `--` everything is a capture.
+        let line = "replay --output - --json - -- -h --a=b";
+        let Command::Replay(replay) = parse(&words(line)).expect("parses").command else {
+            panic!("replays")
+        };
+        assert_eq!(replay.output, Some(PathBuf::from("-")));
+        assert_eq!(replay.captures, ["-", "-h", "--a=b"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn values_may_begin_with_hyphens_and_hold_equals_signs() {
+        for line in ["export --rule=--a=b", "export --rule --a=b"] {
+            let Command::Export(export) = parse(&words(line)).expect("parses").command else {
+                panic!("exports")
+            };
+            assert_eq!(export.rule.as_deref(), Some("--a=b"), "{line}");
+        }
+    }
+
+    /// The split knows by name which options stand alone; the help pages know it from the parser.
+    #[test]
+    fn the_switches_are_those_of_the_help_pages() {
+        for command in SUBCOMMANDS {
+            let text = parse(&words(&format!("{command} --help"))).expect_err(command).text;
+            let usage = text.lines().next().expect("a usage line");
+            let listed = text.lines().skip_while(|line| *line != "Options:").skip(1);
+            let listed = listed.take_while(|line| !line.is_empty());
+            let options: Vec<&str> = listed
+                .filter_map(|line| line.split_whitespace().take(2).find(|w| w.starts_with("--")))
+                .map(|word| word.trim_end_matches(','))
+                .collect();
+            assert!(options.contains(&"--help"), "{command}: {options:?}");
+            for option in options {
+                let valued = usage.contains(&format!("[{option} <"));
+                assert_ne!(valued, SWITCHES.contains(&option), "{command} {option}");
+            }
+        }
     }
 
     #[test]
@@ -152,7 +223,9 @@ mod tests {
         for command in SUBCOMMANDS {
             let early = parse(&words(&format!("{command} --help"))).expect_err(command);
             assert_eq!(early.exit, ExitCode::Done);
-            for part in ["Usage: certstream", "Options:", "Error codes:"] {
+            let short = parse(&words(&format!("{command} -h"))).expect_err(command);
+            assert_eq!(short, early);
+            for part in ["Usage: certstream", "Options:", "Examples:", "Error codes:"] {
                 assert!(early.text.contains(part), "{command}: {part}: {}", early.text);
             }
         }
@@ -164,7 +237,14 @@ mod tests {
     #[test]
     fn wrong_words_are_usage_errors() {
         let table = [
-            ("wach", "wach"),
+            ("wach", "Unrecognized argument: wach\n  remedy: write one of: watch, record, replay"),
+            (
+                "replay --keep=no a",
+                "--keep takes no value\n  remedy: write --keep, or leave it out",
+            ),
+            ("replay --rate - a", "with value '-'"),
+            ("--database", "No value provided for option '--database'"),
+            ("lint --chek", "--chek\n  remedy: see `certstream lint --help`"),
             ("watch --matchers 0", "a number from 1 up"),
             ("export --format xml", "write one of: text, csv, jsonl"),
             ("export --since yesterday", "2026-11-23T08:00:00Z or 2026-11-23"),

@@ -237,6 +237,14 @@ pub struct Replay {
     pub verbose: bool,
 }
 
+impl Replay {
+    /// Every path the command line can name.
+    pub(super) fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let single = [&mut self.config, &mut self.database, &mut self.output];
+        self.captures.iter_mut().chain(&mut self.rules).chain(single.into_iter().flatten())
+    }
+}
+
 /// Write the stored domains to a file: complete, sorted, replaced in one step. Also while a
 /// watch runs.
 #[derive(FromArgs, Debug, Default)]
@@ -343,6 +351,8 @@ pub struct Lint {
 #[argh(
     subcommand,
     name = "report",
+    example = "What a watch found and missed so far:\n$ {command_name} --database certstream.db",
+    note = "Reads only: it may run while a watch does.",
     error_code(0, "Done."),
     error_code(1, "The database could not be read."),
     error_code(2, "Wrong command line or config.")

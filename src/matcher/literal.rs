@@ -9,6 +9,9 @@ use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 /// Most literals a rule may bring: typo classes multiply (`p[a4]yp[a4][l1i]` makes 12), and each
 /// further literal costs states in the prefilter.
 const MAX_LITERALS: usize = 64;
+/// Most literals of an alternation: these the user wrote out, so they only add up. A list of
+/// brands on one line stays in the prefilter; beyond this, comparing them pairwise takes long.
+const MAX_ALTERNATIVES: usize = 512;
 /// Bytes in the shortest literal of a usable set. One byte stands in nearly every name, so it
 /// would let everything through; `.tk` and `-id` are worth having.
 const MIN_LENGTH: usize = 2;
@@ -50,7 +53,11 @@ impl Literals {
                 let reason = format!("its shortest required literal is only `{shortest}`");
                 Self::None { reason }
             }
-            None => Self::None { reason: "no text has to stand in every match of it".to_owned() },
+            None => Self::None {
+                reason: format!(
+                    "no text, nor one of {MAX_ALTERNATIVES} texts, has to stand in every match of it"
+                ),
+            },
         }
     }
 }
@@ -67,6 +74,9 @@ struct Found {
 
 impl Found {
     fn exactly(mut set: Vec<Vec<u8>>) -> Self {
+        // No domain holds a newline, which in a block parts one from the next: a literal with one
+        // in it would match across two of them.
+        set.retain(|literal| !literal.contains(&b'\n'));
         set.sort_unstable();
         set.dedup();
         let best = better(None, Some(minimised(&set)));
@@ -99,7 +109,10 @@ fn class_members(class: &Class) -> Option<Vec<Vec<u8>>> {
 
 fn repeated(repetition: &Repetition) -> Found {
     let sub = walk(&repetition.sub);
+    // More copies than a domain has bytes are never crossed out one by one: copies of nothing
+    // would go on to four thousand million.
     if let (Some(exact), Some(max)) = (&sub.exact, repetition.max)
+        && max as usize <= crate::domain::MAX_DOMAIN
         && let Some(set) = powers(exact, repetition.min, max)
     {
         return Found::exactly(set);
@@ -127,7 +140,9 @@ fn powers(set: &[Vec<u8>], min: u32, max: u32) -> Option<Vec<Vec<u8>>> {
 
 /// Every member of `heads` with every member of `tails` behind it, where that stays small.
 fn crossed(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
-    if heads.len().saturating_mul(tails.len()) > MAX_LITERALS {
+    // A single head or tail, as the prefix that all words of a list share, multiplies nothing.
+    let multiplied = heads.len() > 1 && tails.len() > 1;
+    if multiplied && heads.len().saturating_mul(tails.len()) > MAX_LITERALS {
         return None;
     }
     let long = heads.iter().chain(tails).any(|literal| literal.len() > crate::domain::MAX_DOMAIN);
@@ -160,15 +175,15 @@ fn concatenated(parts: &[Hir]) -> Found {
 fn alternated(parts: &[Hir]) -> Found {
     let branches: Vec<Found> = parts.iter().map(walk).collect();
     let total: usize =
-        branches.iter().map(|b| b.exact.as_ref().map_or(MAX_LITERALS + 1, Vec::len)).sum();
-    if total <= MAX_LITERALS {
+        branches.iter().map(|b| b.exact.as_ref().map_or(MAX_ALTERNATIVES + 1, Vec::len)).sum();
+    if total <= MAX_ALTERNATIVES {
         return Found::exactly(
             branches.into_iter().flat_map(|b| b.exact.unwrap_or_default()).collect(),
         );
     }
     let each: Option<Vec<Vec<Vec<u8>>>> = branches.into_iter().map(|branch| branch.best).collect();
     let union = each.map(|sets| minimised(&sets.concat()));
-    Found::at_least(union.filter(|set| set.len() <= MAX_LITERALS))
+    Found::at_least(union.filter(|set| set.len() <= MAX_ALTERNATIVES))
 }
 
 /// The set without the members that contain another: whatever contains `appleid` contains
@@ -277,6 +292,28 @@ mod tests {
                 Literals::Required(set) => assert_eq!(texts(&set), expected, "{written}"),
                 other => panic!("{written}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn no_literal_reaches_into_the_next_domain() {
+        let Literals::Exact(set) = literals(r"pay[\s-]pal") else { panic!("it is finite") };
+        assert!(set.iter().all(|literal| !literal.contains(&b'\n')));
+        assert!(matches!(literals(r"\n"), Literals::None { .. }));
+    }
+
+    #[test]
+    fn a_long_list_of_words_is_exact() {
+        let words: Vec<String> = (0..400).map(|n| format!("brand{n:03}x")).collect();
+        let Literals::Exact(set) = literals(&words.join("|")) else { panic!("it is finite") };
+        assert_eq!(set.len(), 400);
+    }
+
+    #[test]
+    fn copies_beyond_the_length_of_a_domain_are_not_counted_out() {
+        // Nothing, four thousand million times: this ends at once, or the test never does.
+        for written in ["(?:[é]?){4000000000}", "[é]{0,4000000000}"] {
+            assert!(matches!(literals(written), Literals::None { .. }), "{written}");
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod engine;
 mod literal;
+mod plain;
 mod prefilter;
 mod verify;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use engine::{Engine, Miss, Scratch};
+pub use plain::{GaveUp, Plain};
 
 use crate::backlog::Backlog;
 use crate::batch::Batch;

@@ -43,7 +43,9 @@ fn backtracking(rewritten: &Rewritten, anchor: Anchor) -> Result<Syntax, Fault> 
         Anchor::Search => rewritten.pattern.clone(),
         Anchor::Start => format!(r"\A(?:{})", rewritten.pattern),
     };
-    if let Err(error) = fancy(&pattern) {
+    // As it was written, not as it is anchored: `a)(?=b` is no pattern, though `(?:a)(?=b)` is one,
+    // and columns count from the user's first character.
+    if let Err(error) = fancy(&rewritten.pattern) {
         let column = match &error {
             fancy_regex::Error::ParseError(at, _) => rewritten.column(*at),
             _ => 1,
@@ -197,5 +199,13 @@ mod tests {
         assert_eq!(fault("{x}pay)pal").column, 7);
         assert_eq!(fault("(?=a").column, 4);
         assert!(fault("a{1001}{1001}{1001}x(").what.contains("unclosed"));
+    }
+
+    #[test]
+    fn an_anchor_mends_no_pattern_and_moves_no_column() {
+        for written in ["a)(?=b", "pay(?=pal", "a).*(?<=n"] {
+            let fault = |anchor| Pattern::parse(written, anchor).expect_err(written);
+            assert_eq!(fault(Anchor::Start), fault(Anchor::Search));
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod feed;
+mod program;
 mod server;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketType};
 
 pub use feed::Watching;
+pub use program::Folder;
 pub use server::{Peer, Server, Tls, frame};
 
 /// Longer than anything takes, even on a machine that is busy with other builds.

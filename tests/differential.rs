@@ -1,0 +1,253 @@
+//! Prefilter and verify together find exactly what a plain regex finds in every name, for every
+//! rule set: no false negative gets past the prefilter, no false positive past verify.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use certstream::domain::sanitise;
+use certstream::matcher::Engine;
+use certstream::rule::{self, Anchor, Loader, Rule, RuleEntry, RuleSet, Syntax};
+
+/// A plain search for one rule, with no prefilter in front of it.
+enum Plain {
+    Regular(regex_automata::meta::Regex),
+    Backtracking(fancy_regex::Regex),
+}
+
+impl Plain {
+    fn of(rule: &Rule) -> Self {
+        match &rule.pattern.syntax {
+            Syntax::Regular(hir) => Self::Regular(
+                regex_automata::meta::Builder::new().build_from_hir(hir).expect("compiles"),
+            ),
+            Syntax::Backtracking { pattern, .. } => {
+                Self::Backtracking(rule::fancy(pattern).expect("compiles"))
+            }
+        }
+    }
+
+    fn matches(&self, domain: &str) -> bool {
+        match self {
+            Self::Regular(regex) => regex.is_match(domain),
+            Self::Backtracking(regex) => regex.is_match(domain).expect("within the step limit"),
+        }
+    }
+}
+
+/// Compares the engine with plain searches over all domains, for the rules at `checked`.
+fn compare(rules: RuleSet, domains: &[String], checked: &[usize]) -> usize {
+    let plain: Vec<(u32, Plain)> =
+        checked.iter().map(|index| (*index as u32, Plain::of(&rules.rules[*index]))).collect();
+    let names: Vec<String> = rules.rules.iter().map(|rule| rule.name.clone()).collect();
+    let engine = Engine::build(rules).expect("builds");
+    let mut scratch = engine.scratch();
+    let wanted: BTreeSet<u32> = plain.iter().map(|(rule, _)| *rule).collect();
+    let mut hits = 0;
+    for chunk in domains.chunks(1000) {
+        let mut block = String::new();
+        let mut ends = Vec::new();
+        for domain in chunk {
+            block.push_str(domain);
+            ends.push(block.len() as u32);
+            block.push('\n');
+        }
+        let mut found = BTreeSet::new();
+        engine.hits(&block, &ends, &mut scratch, |domain, hit| {
+            assert!(!hit.gave_up, "{}", chunk[domain]);
+            if wanted.contains(&hit.rule) {
+                found.insert((domain, hit.rule));
+            }
+        });
+        let mut expected = BTreeSet::new();
+        for (index, domain) in chunk.iter().enumerate() {
+            let rules = plain.iter().filter(|(_, plain)| plain.matches(domain));
+            expected.extend(rules.map(|(rule, _)| (index, *rule)));
+        }
+        hits += expected.len();
+        let show = |pairs: Vec<&(usize, u32)>| -> Vec<String> {
+            pairs.iter().map(|(d, r)| format!("{} ~ {}", chunk[*d], names[*r as usize])).collect()
+        };
+        let missed = show(expected.difference(&found).take(5).collect());
+        let invented = show(found.difference(&expected).take(5).collect());
+        assert!(
+            missed.is_empty() && invented.is_empty(),
+            "missed {missed:?}, invented {invented:?}"
+        );
+    }
+    hits
+}
+
+fn load(patterns: &[&str], anchor: Anchor) -> RuleSet {
+    let entry = |p: &&str| RuleEntry { pattern: (*p).to_owned(), ..RuleEntry::default() };
+    let entries: Vec<RuleEntry> = patterns.iter().map(entry).collect();
+    let mut loader = Loader::new(anchor);
+    loader.entries(&entries, Path::new("test")).expect("rules compile");
+    loader.finish().expect("rules")
+}
+
+fn corpus(path: &str) -> Option<PathBuf> {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus")).join(path);
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// Every `step`th of the corpus's names, sanitised.
+fn corpus_domains(step: usize) -> Option<Vec<String>> {
+    let packed = fs::File::open(corpus("inputs/names.txt.zst")?).expect("opens");
+    let mut text = String::new();
+    zstd::Decoder::new(packed).expect("is zstd").read_to_string(&mut text).expect("is text");
+    let names = text.lines().flat_map(|line| line.split_whitespace().skip(1));
+    let mut domains: Vec<String> = names
+        .step_by(step)
+        .filter_map(|name| {
+            let mut domain = Vec::new();
+            sanitise(name.trim_start_matches('~'), &mut domain).ok()?;
+            String::from_utf8(domain).ok()
+        })
+        .collect();
+    domains.sort_unstable();
+    domains.dedup();
+    Some(domains)
+}
+
+/// Runs a corpus rule set over the corpus's names; every `rule_step`th rule is searched plainly.
+fn corpus_rules(file: &str, name_step: usize, rule_step: usize) {
+    let Some(path) = corpus(&format!("rules/{file}")) else { return };
+    let Some(domains) = corpus_domains(name_step) else { return };
+    let mut loader = Loader::new(Anchor::Search);
+    loader.file(&path).expect("loads");
+    let rules = loader.finish().expect("rules");
+    let checked: Vec<usize> = (0..rules.rules.len()).step_by(rule_step).collect();
+    let hits = compare(rules, &domains, &checked);
+    println!("{file}: {} domains, {} rules, {hits} hits, equal", domains.len(), checked.len());
+    assert!(hits > 0, "{file}: a comparison without a hit shows nothing");
+}
+
+#[test]
+fn ten_rules_over_every_name() {
+    corpus_rules("rules_10.txt", 1, 1);
+}
+
+#[test]
+fn a_hundred_rules_over_every_fourth_name() {
+    corpus_rules("rules_100.txt", 4, 1);
+}
+
+#[test]
+fn a_thousand_rules() {
+    corpus_rules("rules_1000.txt", 40, 1);
+    corpus_rules("rules_1000_live.txt", 40, 1);
+}
+
+#[test]
+fn ten_thousand_rules() {
+    corpus_rules("rules_10000.txt", 40, 10);
+}
+
+#[test]
+fn look_around_rules() {
+    corpus_rules("rules_lookaround.txt", 20, 1);
+}
+
+#[test]
+#[ignore = "slow: every rule of every set over every name, tens of minutes"]
+fn every_rule_over_every_name() {
+    for file in ["rules_100.txt", "rules_1000.txt", "rules_lookaround.txt", "rules_10000.txt"] {
+        corpus_rules(file, 1, 1);
+    }
+}
+
+const DOMAINS: [&str; 16] = [
+    "paypal.com",
+    "secure-paypal-login.tk",
+    "p4ypa1.ml",
+    "a.b",
+    "bank.of.america.example.org",
+    "google.com",
+    "x-google.de",
+    "_dmarc.appleid.example.com",
+    "xn--mnchen-3ya.de",
+    "00000000000000000000000000.net",
+    "aaaaaaaaaaaa.aa",
+    "login.microsoft.com.evil.xyz",
+    "mybank.de",
+    "thebank.de",
+    "abcabc.org",
+    "goooogle.com",
+];
+
+#[test]
+fn every_shape_of_rule_over_a_few_names() {
+    let patterns = [
+        "paypal",
+        "p[a4]yp[a4][l1i]",
+        "(secure|login|verify).*paypal",
+        "bank.*of.*america",
+        r"(^|-)google|google(-|\.)",
+        r"^[a-z0-9]{25,}\.",
+        r"\.(tk|ml|xyz)$",
+        ".",
+        "^a",
+        r"\bbank\b",
+        "(?<!my)bank",
+        "^(?!.*evil).*login",
+        r"([a-c]{3})\1",
+        "go{3,}gle",
+        "x?a*",
+        "[^a-z]b",
+        r"\d+",
+        "(?i)PAYPAL|(?-i:GOOGLE)",
+        "a|b|c",
+        "(?:a|b){2,4}c",
+    ];
+    let domains: Vec<String> = DOMAINS.iter().map(|domain| (*domain).to_owned()).collect();
+    for anchor in [Anchor::Search, Anchor::Start] {
+        let rules = load(&patterns, anchor);
+        let all: Vec<usize> = (0..rules.rules.len()).collect();
+        assert!(compare(rules, &domains, &all) > 20);
+    }
+}
+
+/// Patterns made at random from the pieces that real ones are made of, and names made to hit.
+#[test]
+fn random_rules_over_random_names() {
+    const PIECES: [&str; 22] = [
+        "a", "b", "ab", "ba", "[ab]", "[a-c]", "[^a]", ".", ".*", "a?", "b+", "(a|bc)", "(?:ab)*",
+        "^", "$", r"\.", "-", "a{2}", "(b|)", r"\b", "(?=b)", "(?!c)",
+    ];
+    let mut random = fastrand::Rng::with_seed(20_261_124);
+    let mut hits = 0;
+    for _ in 0..400 {
+        let patterns: Vec<String> = (0..random.usize(1..12))
+            .map(|_| {
+                let pieces = random.usize(1..7);
+                (0..pieces).map(|_| PIECES[random.usize(..PIECES.len())]).collect()
+            })
+            .collect();
+        let patterns: Vec<&str> = patterns
+            .iter()
+            .map(String::as_str)
+            .filter(|p| certstream::rule::Pattern::parse(p, Anchor::Search).is_ok())
+            .collect();
+        if patterns.is_empty() {
+            continue;
+        }
+        let domains: Vec<String> = (0..40)
+            .map(|_| {
+                let length = random.usize(1..12);
+                let name: String =
+                    (0..length).map(|_| b"aaabbbc-."[random.usize(..9)] as char).collect();
+                format!("x{name}")
+            })
+            .collect();
+        let rules = load(&patterns, Anchor::Search);
+        let all: Vec<usize> = (0..rules.rules.len()).collect();
+        hits += compare(rules, &domains, &all);
+    }
+    assert!(hits > 1000, "{hits} hits show too little");
+}

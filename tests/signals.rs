@@ -1,0 +1,75 @@
+//! Signals to the real binary: the first stores what was read and exports, the second exits at
+//! once; under full load, and with a database that cannot be written.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tungstenite::Message;
+
+use crate::testenv::{Folder, Server, Tls, wait_until};
+
+const RULES: &str = "example\n";
+
+/// An endless stream, as fast as the client reads.
+fn flood() -> Server {
+    Server::start(Tls::Off, |visit| {
+        let mut peer = visit.upgrade()?;
+        peer.send((0_u64..).map(|n| {
+            Message::text(format!(
+                r#"{{"message_type":"certificate_update","data":{{"update_type":"X509LogEntry","leaf_cert":{{"all_domains":["n{}.example.com"],"serial_number":"{n:X}","issuer":{{"CN":"Test"}}}},"seen":{n}.5}}}}"#,
+                n % 5000
+            ))
+        }))
+    })
+}
+
+#[test]
+fn each_signal_ends_a_run_under_full_load_within_two_seconds() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let folder = Folder::new();
+        folder.write("rules.txt", RULES);
+        let server = flood();
+        let words = ["--server", &server.url("/"), "--rules", "rules.txt"];
+        let mut program = folder.start(&words);
+        folder.wait_for_position("certstream.db", 10_000);
+        let started = Instant::now();
+        program.signal(signal);
+        let status = program.end();
+        let took = started.elapsed();
+        assert_eq!(status.code(), Some(0), "{signal:?}: {}", folder.stderr());
+        // The promise of the product, not a timing of the machine: 2 s, and a margin for a
+        // machine that builds and tests beside it.
+        assert!(took < Duration::from_secs(4), "{signal:?} took {took:?}");
+        let stored = folder.texts("certstream.db", "SELECT domain FROM domains ORDER BY domain");
+        assert_eq!(folder.lines("certstream.txt"), stored);
+        assert!(stored.len() >= 5000);
+        assert_eq!(folder.texts("certstream.db", "SELECT outcome FROM runs").len(), 1);
+    }
+}
+
+#[test]
+fn a_second_signal_exits_at_once_and_leaves_the_old_export() {
+    let folder = Folder::new();
+    folder.write("rules.txt", RULES);
+    folder.write("certstream.txt", "old\n");
+    let server = flood();
+    let words = ["--server", &server.url("/"), "--rules", "rules.txt"];
+    let mut program = folder.start(&words);
+    folder.wait_for_position("certstream.db", 1000);
+    // Another program that writes: the rows on their way cannot be committed.
+    let other = folder.database("certstream.db");
+    other.busy_timeout(Duration::from_secs(10)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    program.signal(Signal::INT);
+    wait_until("the first signal is taken", || folder.stderr().contains("SIGINT: stopping"));
+    wait_until("the writer waits", || {
+        folder.stderr().contains("trying") || folder.stderr().contains("to commit")
+    });
+    assert!(program.is_running());
+    program.signal(Signal::INT);
+    assert_eq!(program.end().code(), Some(1), "{}", folder.stderr());
+    let stderr = folder.stderr();
+    assert!(stderr.contains("exit at the second signal; "), "{stderr}");
+    assert!(stderr.contains(" matched rows were not committed"), "{stderr}");
+    assert_eq!(folder.read("certstream.txt"), "old\n");
+}

@@ -1,0 +1,91 @@
+//! What keeps a run from starting: each mistake ends with 2, its place, and what to do.
+
+use crate::testenv::Folder;
+
+/// Runs in a folder and returns what it complained, which ends with exit code 2.
+#[track_caller]
+fn complaint(folder: &Folder, words: &[&str], code: i32) -> String {
+    let exit = folder.run(words);
+    let stderr = folder.stderr();
+    assert_eq!(exit, code, "{words:?}: {stderr}");
+    assert!(stderr.contains("remedy: "), "{words:?}: {stderr}");
+    stderr
+}
+
+#[test]
+fn configs_that_are_missing_unreadable_or_wrong() {
+    let folder = Folder::new();
+    let shown = complaint(&folder, &["watch"], 2);
+    assert!(shown.contains("there is neither config.yaml nor input/config.yaml here"), "{shown}");
+    let shown = complaint(&folder, &["watch", "--config", "none.yaml"], 2);
+    assert!(shown.contains("none.yaml: cannot read the config: No such file"), "{shown}");
+    let shown = complaint(&folder, &["watch", "--config", "."], 2);
+    assert!(shown.contains(".: cannot read the config: Is a directory"), "{shown}");
+    folder.write("config.yaml", "certstream:\n  sever: ws://127.0.0.1:1/\n");
+    let shown = complaint(&folder, &["watch"], 2);
+    assert!(shown.contains("config.yaml:2:3: certstream.sever: unknown key"), "{shown}");
+    assert!(shown.contains("remedy: did you mean `server`?"), "{shown}");
+    folder.write("config.yaml", "rules: [{name: a, pattern: a}]\n");
+    let shown = complaint(&folder, &["watch"], 2);
+    assert!(shown.contains("certstream.server: there is no server to watch"), "{shown}");
+    folder.write("config.yaml", "certstream: {server: 'http://a/'}\nrules: [x]\n");
+    let shown = complaint(&folder, &["watch"], 2);
+    assert!(shown.contains("http://a/"), "{shown}");
+}
+
+#[test]
+fn rules_that_are_missing_unreadable_or_wrong() {
+    let folder = Folder::new();
+    let words = ["--server", "ws://127.0.0.1:1/", "--rules", "r.txt"];
+    let shown = complaint(&folder, &words, 2);
+    assert!(shown.contains("r.txt: cannot read the rules: No such file"), "{shown}");
+    folder.write("r.txt", "# nothing\n\n");
+    let shown = complaint(&folder, &words, 2);
+    assert!(shown.contains("there are no rules"), "{shown}");
+    folder.write("r.txt", "paypal\n\nlogin(\n");
+    let shown = complaint(&folder, &words, 2);
+    assert!(shown.contains("r.txt:3:6: the rule does not compile: unclosed group"), "{shown}");
+    folder.write("r.txt", b"ok\n\xff\xfe\n");
+    let shown = complaint(&folder, &words, 2);
+    assert!(shown.contains("r.txt:2: the line is not UTF-8"), "{shown}");
+    assert!(!folder.path("certstream.db").exists(), "nothing was started");
+}
+
+#[test]
+fn captures_and_words_that_are_wrong() {
+    let folder = Folder::new();
+    folder.write("r.txt", "paypal\n");
+    let shown = complaint(&folder, &["replay", "--rules", "r.txt", "none.jsonl"], 2);
+    assert!(shown.contains("none.jsonl: there is no such capture"), "{shown}");
+    let shown = complaint(&folder, &["replay", "--rules", "r.txt"], 2);
+    assert!(shown.contains("no capture was named"), "{shown}");
+    let shown = complaint(&folder, &["watch", "--matchers", "0"], 2);
+    assert!(shown.contains("a number from 1 up"), "{shown}");
+}
+
+#[test]
+fn databases_that_cannot_be_written_or_are_not_ours() {
+    let folder = Folder::new();
+    folder.write("r.txt", "paypal\n");
+    folder.write("file", "a file where a folder is wanted");
+    folder.write("empty.jsonl", "");
+    let words = |database| ["replay", "--rules", "r.txt", "--database", database, "empty.jsonl"];
+    let exit = folder.run(&words("file/x.db"));
+    let stderr = folder.stderr();
+    assert!(exit != 0 && stderr.contains("folder"), "{exit}: {stderr}");
+    folder.write("text.db", "this is no database, whatever its name says");
+    let exit = folder.run(&words("text.db"));
+    assert!(exit != 0 && folder.stderr().contains("text.db: "), "{}", folder.stderr());
+    assert_eq!(folder.read("text.db"), "this is no database, whatever its name says");
+    let foreign = rusqlite::Connection::open(folder.path("foreign.db")).unwrap();
+    foreign.execute_batch("CREATE TABLE books (title TEXT)").unwrap();
+    drop(foreign);
+    let exit = folder.run(&words("foreign.db"));
+    assert!(exit != 0 && folder.stderr().contains("foreign.db: "), "{}", folder.stderr());
+    assert_eq!(folder.run(&words("ours.db")), 0, "{}", folder.stderr());
+    let newer = folder.database("ours.db");
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let exit = folder.run(&words("ours.db"));
+    assert!(exit != 0 && folder.stderr().contains("99"), "{}", folder.stderr());
+}

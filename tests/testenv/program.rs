@@ -1,0 +1,138 @@
+//! The real binary, run in a folder of its own: what it prints, what it stores, how it ends.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::wait_until;
+
+/// A folder in which the binary runs; deleted at the end.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, its folder included.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The lines of a file, which are an export's domains.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        self.read(name).lines().map(str::to_owned).collect()
+    }
+
+    /// Starts the binary with `words`, its output going to files.
+    pub fn start(&self, words: &[&str]) -> Program {
+        let output = |name: &str| File::create(self.path(name)).unwrap();
+        self.start_with(words, output("stdout").into(), Stdio::null())
+    }
+
+    /// Starts the binary with an stdout and an stdin of the caller's.
+    pub fn start_with(&self, words: &[&str], stdout: Stdio, stdin: Stdio) -> Program {
+        let child = Command::new(env!("CARGO_BIN_EXE_certstream"))
+            .args(words)
+            .current_dir(self.0.path())
+            .env_remove("RUST_LOG")
+            .stdin(stdin)
+            .stdout(stdout)
+            .stderr(File::create(self.path("stderr")).unwrap())
+            .spawn()
+            .unwrap();
+        Program(child)
+    }
+
+    /// Runs the binary to its end; its exit code.
+    pub fn run(&self, words: &[&str]) -> i32 {
+        self.start(words).end().code().unwrap()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.read("stderr")
+    }
+
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
+    /// The database called `name`, to read.
+    pub fn database(&self, name: &str) -> Connection {
+        open(&self.path(name)).unwrap()
+    }
+
+    /// One number that a statement gives; none while there is no such database or row.
+    pub fn number(&self, name: &str, sql: &str) -> Option<i64> {
+        open(&self.path(name))?.query_row(sql, [], |row| row.get(0)).ok()
+    }
+
+    /// All texts of a statement's first column.
+    pub fn texts(&self, name: &str, sql: &str) -> Vec<String> {
+        let connection = self.database(name);
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Waits until the one feed of a database is stored up to `position`.
+    pub fn wait_for_position(&self, name: &str, position: i64) {
+        wait_until(&format!("{position} frames are stored"), || {
+            self.number(name, "SELECT max(position) FROM positions") >= Some(position)
+        });
+    }
+}
+
+fn open(path: &Path) -> Option<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).ok()
+}
+
+/// The running binary; killed when the test ends before it does.
+pub struct Program(Child);
+
+impl Program {
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub fn end(&mut self) -> ExitStatus {
+        wait_until("the program ends", || !self.is_running());
+        self.0.wait().unwrap()
+    }
+
+    /// Sends a first signal and waits for the end; its exit code.
+    pub fn stop(&mut self) -> i32 {
+        self.signal(Signal::INT);
+        self.end().code().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
