@@ -366,7 +366,7 @@ mod tests {
         let mut loader = crate::rule::Loader::new(config.anchor);
         loader.entries(&config.rules, &file).expect("compile");
         loader.allow(&config.allow, &file).expect("are domains");
-        assert_eq!(loader.finish().expect("has rules").rules.len(), 3);
+        assert_eq!(loader.finish().expect("has rules").rules.len(), 4);
     }
 
     #[test]

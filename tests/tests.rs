@@ -24,3 +24,4 @@ mod restart;
 mod signals;
 mod start_errors;
 mod stdout;
+mod store_prefix;

@@ -114,19 +114,21 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
 }
 
 fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
-    let application: i32 = connection.pragma_query_value(None, "application_id", |r| r.get(0))?;
-    let version: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    // One snapshot: half of what another process is just making looks like somebody else's.
+    let snapshot = connection.unchecked_transaction()?;
+    let application: i32 = snapshot.pragma_query_value(None, "application_id", |r| r.get(0))?;
+    let version: i32 = snapshot.pragma_query_value(None, "user_version", |r| r.get(0))?;
     if application == schema::APPLICATION_ID {
         return Ok(Kind::Ours(version));
     }
     // `sqlite_…` tables are SQLite's own.
-    let tables: Vec<String> = connection
+    let tables: Vec<String> = snapshot
         .prepare("SELECT name FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'")?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(match (application, version, tables.as_slice()) {
         (0, 0, []) => Kind::Empty,
-        (0, 0, [table]) if table == ANCESTOR_TABLE && has_domains(connection)? => Kind::Ancestor,
+        (0, 0, [table]) if table == ANCESTOR_TABLE && has_domains(&snapshot)? => Kind::Ancestor,
         _ => Kind::Foreign,
     })
 }
@@ -195,15 +197,18 @@ fn adopt(step: &Transaction<'_>, first: &str) -> rusqlite::Result<()> {
     step.execute_batch(first)?;
     {
         let mut rows = step.prepare(
-            "SELECT DISTINCT lower(CAST(domain AS TEXT)) AS name FROM ancestor_domains
-             WHERE domain IS NOT NULL AND domain <> '' ORDER BY name",
+            "SELECT CAST(domain AS BLOB) FROM ancestor_domains
+             WHERE domain IS NOT NULL AND domain <> '' ORDER BY domain",
         )?;
         let mut insert = step.prepare(
-            "INSERT INTO domains (domain, registered_domain, sightings) VALUES (?1, ?2, 0)",
+            "INSERT INTO domains (domain, registered_domain, sightings) VALUES (?1, ?2, 0)
+             ON CONFLICT (domain) DO NOTHING",
         )?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
-            let domain: String = row.get(0)?;
+            // Names are attacker-written, and one that is no text must not keep the rest out.
+            let bytes = row.get_ref(0)?.as_bytes()?;
+            let domain = String::from_utf8_lossy(bytes).to_ascii_lowercase();
             insert.execute((&domain, registered_domain(&domain)))?;
         }
     }

@@ -109,7 +109,13 @@ impl Writer {
     }
 
     fn begin(&mut self) -> Result<()> {
-        for feed in &self.feeds {
+        for (index, feed) in self.feeds.iter().enumerate() {
+            // They would share a position, and after a failed COMMIT nobody could tell from it
+            // what is stored.
+            if self.feeds[..index].contains(feed) {
+                return Err(Error::usage(format!("two feeds have the same name, {feed}"))
+                    .remedy("list each server once"));
+            }
             let applied = self.store.last_applied(feed)?.sequence;
             let reorder = Reorder::after(applied);
             self.lines.push(Line { reorder, episode: Episode::default() });

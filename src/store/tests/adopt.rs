@@ -45,6 +45,38 @@ fn the_ancestors_database_is_adopted() {
 }
 
 #[test]
+fn an_ancestors_row_that_is_no_text_keeps_no_other_out() {
+    let base = Base::new();
+    made_by(
+        &base,
+        "CREATE TABLE certtransp_domains (domain TEXT NOT NULL PRIMARY KEY);
+         INSERT INTO certtransp_domains VALUES ('a.example'), (CAST(X'FF422E6578' AS TEXT)),
+             (X'00FF'), (X'412E6578616D706C65');",
+    );
+    base.write(vec![]);
+    let domains = base.column::<String>("SELECT domain FROM domains ORDER BY domain");
+    assert_eq!(domains, ["\0\u{fffd}", "a.example", "\u{fffd}b.ex"]);
+}
+
+#[test]
+fn a_reader_never_takes_a_database_in_the_making_for_anothers() {
+    for _ in 0..30 {
+        let base = Base::new();
+        let file = base.file();
+        std::thread::scope(|scope| {
+            let making = scope.spawn(|| Store::open(&file, SETTINGS).unwrap());
+            while !making.is_finished() {
+                if let Err(error) = open_read_only(&file) {
+                    let text = error.to_string();
+                    assert!(!text.contains("another program's"), "{text}");
+                }
+            }
+        });
+        open_read_only(&file).expect("made");
+    }
+}
+
+#[test]
 fn a_newer_version_is_refused() {
     let base = Base::new();
     base.write(vec![]);
