@@ -1,10 +1,16 @@
-//! Reading frames and sanitising names allocates nothing once the buffers have grown.
+//! Reading frames, sanitising names and matching what matches nothing allocates nothing once the
+//! buffers have grown.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
 
+use certstream::backlog::Backlog;
+use certstream::batch::{Batch, BatchSender};
 use certstream::domain::sanitise;
+use certstream::matcher::{Engine, Matcher};
+use certstream::rule::{Anchor, Loader, RuleEntry};
 use certstream::update::{Message, UpdateReader};
 
 /// Counts the allocations of the thread that asks: the test harness allocates in others.
@@ -83,4 +89,50 @@ fn frames_and_names_cost_no_allocation_in_the_steady_state() {
         }
     });
     assert_eq!(later, 0, "allocations for {} frames", 100 * frames.len());
+}
+
+/// Names of which none matches [`NEAR_MISSES`], though some come close.
+fn batch_without_a_match() -> Batch {
+    let (batches, received) = crossbeam_channel::unbounded();
+    let (_, empties) = crossbeam_channel::unbounded();
+    let mut out = BatchSender::new(0, 0, batches, empties, None);
+    for position in 1..=200 {
+        let names = [
+            format!("*.host{position}.example.org"),
+            format!("www.host{position}.example.org"),
+            format!("paypal{position}.example.org"),
+            format!("mybank{position}.example.org"),
+            "no host name".to_owned(),
+        ];
+        out.push(position, b"{}", names.iter().map(String::as_str)).expect("is open");
+    }
+    out.flush().expect("is open");
+    received.try_recv().expect("a batch")
+}
+
+/// Rules of every kind: with a literal that stands in some names, verified by a DFA and by the
+/// backtracking engine; and without one.
+const NEAR_MISSES: [&str; 4] = ["nowhere", "paypal$", "(?<!my)bank", "^[a-z]{40,}x"];
+
+#[test]
+fn a_batch_without_a_match_costs_no_allocation_in_the_steady_state() {
+    let entry = |p: &&str| RuleEntry { pattern: (*p).to_owned(), ..RuleEntry::default() };
+    let entries: Vec<RuleEntry> = NEAR_MISSES.iter().map(entry).collect();
+    let mut loader = Loader::new(Anchor::Search);
+    loader.entries(&entries, Path::new("test")).expect("rules compile");
+    let engine = Engine::build(loader.finish().expect("rules")).expect("builds");
+    let stats = Arc::<certstream::stats::MatcherStats>::default();
+    let backlog = Arc::new(Backlog::new(1 << 20));
+    let mut matcher = Matcher::new(Arc::new(engine), stats.clone(), backlog, Arc::new([true]));
+    let batch = batch_without_a_match();
+
+    let first = allocations(|| assert!(matcher.matched(&batch).rows.is_empty()));
+    assert!(first > 0, "the counter counts");
+    let later = allocations(|| {
+        for _ in 0..100 {
+            assert!(matcher.matched(&batch).rows.is_empty());
+        }
+    });
+    assert!(stats.candidates.get() >= 101 * 400, "near misses were verified");
+    assert_eq!(later, 0, "allocations in 100 batches");
 }

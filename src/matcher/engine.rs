@@ -100,13 +100,19 @@ impl Engine {
         })
     }
 
+    /// The literals that the prefilter looks for, each once.
+    #[must_use]
+    pub fn literals(&self) -> &[Vec<u8>] {
+        self.prefilter.literals()
+    }
+
     /// Says once in the log which rules are tried on every domain.
     pub fn log_rules(&self) {
         let without: Vec<_> = self.without_literal().collect();
         log::info!(
             "{} rules, {} literals, {} rules without a literal",
             self.compiled.len(),
-            self.prefilter.literals(),
+            self.prefilter.literals().len(),
             without.len()
         );
         for (rule, reason) in without.iter().take(NAMED_IN_LOG) {
