@@ -28,6 +28,9 @@ fn configs_that_are_missing_unreadable_or_wrong() {
     folder.write("config.yaml", "rules: [{name: a, pattern: a}]\n");
     let shown = complaint(&folder, &["watch"], 2);
     assert!(shown.contains("certstream.server: there is no server to watch"), "{shown}");
+    folder.write("config.yaml", "certstream: {server: ['ws://a/', 'ws://a/']}\nrules: [x]\n");
+    let shown = complaint(&folder, &["watch"], 2);
+    assert!(shown.contains("certstream.server: ws://a/ stands twice"), "{shown}");
     folder.write("config.yaml", "certstream: {server: 'http://a/'}\nrules: [x]\n");
     let shown = complaint(&folder, &["watch"], 2);
     assert!(shown.contains("http://a/"), "{shown}");

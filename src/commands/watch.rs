@@ -109,7 +109,7 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
             .at_key("certstream.server")
             .remedy("write the ws:// or wss:// URL of a certstream server, or give --server"));
     }
-    let mut sources = Vec::with_capacity(config.servers.len());
+    let mut sources: Vec<Source> = Vec::with_capacity(config.servers.len());
     for server in &config.servers {
         let token = server.token_env.as_deref().map(setup::token).transpose()?;
         let settings =
@@ -117,7 +117,14 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
         for warning in settings.warnings() {
             log::warn!("{warning}");
         }
-        sources.push(Source::Certstream(Box::new(settings)));
+        let source = Source::Certstream(Box::new(settings));
+        // Positions are kept by name: two feeds of one name would count each other's frames.
+        if sources.iter().any(|other| other.name() == source.name()) {
+            return Err(Error::usage(format!("{} stands twice", source.name()))
+                .at_key("certstream.server")
+                .remedy("name each server once"));
+        }
+        sources.push(source);
     }
     Ok(sources)
 }
