@@ -91,7 +91,7 @@ fn unpack(frames: &Path, loops: usize) -> Run {
 
 fn replay(frames: &Path, rules: &Path, loops: usize) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_certstream"));
-    command.args(["replay", "--quiet", "--no-export", "--rules"]).arg(rules);
+    command.args(["replay", "--quiet", "--rules"]).arg(rules);
     command.args(std::iter::repeat_n(frames, loops));
     // Not in a folder with a config.yaml: the rules file alone counts.
     command.current_dir(std::env::temp_dir());
