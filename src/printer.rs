@@ -1,12 +1,16 @@
 //! Matches on stdout, one record a line.
 //!
 //! Owns the printing thread's work: text or JSON, flushed whenever no record is waiting. A closed
-//! pipe counts as a first signal: it asks for the stop, and nothing is lost but lines.
+//! pipe counts as a first signal: it asks for the stop, and nothing is lost but lines. Nor can a
+//! reader that sleeps keep a stopped run from its end, or the log from its screen.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::console::Console;
 use crate::error::{Error, Result};
@@ -15,6 +19,10 @@ use crate::stop::Stop;
 
 /// Bytes of lines after which they are written even though more records wait.
 const WRITE_AT: usize = 64 * 1024;
+/// Bytes that a pipe which is writable takes without making us wait (PIPE_BUF on Linux).
+const AT_ONCE: usize = 4096;
+/// How long after the stop a slow reader is waited for: well within the two seconds a stop takes.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Shows records on stdout.
 #[derive(Clone, Debug)]
@@ -33,7 +41,7 @@ impl Printer {
     /// # Errors
     /// When stdout cannot be written for another reason than a closed pipe.
     pub fn run(self, records: &Receiver<Record>) -> Result<()> {
-        let outcome = self.print(records);
+        let outcome = self.print(records, &mut Patience::default());
         if outcome.is_err() {
             self.stop.request();
             // Whoever sends must not be left waiting for room.
@@ -44,21 +52,25 @@ impl Printer {
                 log::info!("stdout was closed: stopping, as at a first signal");
                 Ok(())
             }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                log::warn!("stdout is not being read: matches not shown yet are stored only");
+                Ok(())
+            }
             Err(error) => Err(Error::failed(format!("cannot write matches to stdout: {error}"))
                 .remedy("they are stored all the same; free space or redirect stdout elsewhere")),
             Ok(()) => Ok(()),
         }
     }
 
-    fn print(&self, records: &Receiver<Record>) -> io::Result<()> {
+    fn print(&self, records: &Receiver<Record>, patience: &mut Patience) -> io::Result<()> {
         let mut lines = String::new();
         loop {
             let record = match records.try_recv() {
                 Ok(record) => record,
-                Err(TryRecvError::Disconnected) => return self.write(&mut lines),
+                Err(TryRecvError::Disconnected) => return self.write(&mut lines, patience),
                 Err(TryRecvError::Empty) => {
                     // About to sleep: what has been printed must be visible.
-                    self.write(&mut lines)?;
+                    self.write(&mut lines, patience)?;
                     let Ok(record) = records.recv() else { return Ok(()) };
                     record
                 }
@@ -70,21 +82,55 @@ impl Printer {
             }
             lines.push('\n');
             if lines.len() >= WRITE_AT {
-                self.write(&mut lines)?;
+                self.write(&mut lines, patience)?;
             }
         }
     }
 
-    fn write(&self, lines: &mut String) -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
+    fn write(&self, lines: &mut String, patience: &mut Patience) -> io::Result<()> {
+        let mut rest = lines.as_bytes();
+        while !rest.is_empty() {
+            patience.wait_for_room(&self.stop)?;
+            let chunk = &rest[..rest.len().min(AT_ONCE)];
+            // Past std's buffer, which might write twice where there is room for once.
+            let write = || retry_on_intr(|| rustix::io::write(io::stdout(), chunk));
+            rest = &rest[self.console.above(write)?..];
         }
-        let outcome = self.console.above(|| {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(lines.as_bytes())?;
-            stdout.flush()
-        });
         lines.clear();
-        outcome
+        Ok(())
+    }
+}
+
+/// How long the reader of stdout is waited for: without end, but for [`PATIENCE`] in all once the
+/// stop is requested.
+#[derive(Debug, Default)]
+struct Patience {
+    /// When it ends; set once the stop is seen.
+    until: Option<Instant>,
+}
+
+impl Patience {
+    /// Waits until stdout takes [`AT_ONCE`] bytes. Here and not in the write, since that keeps
+    /// the live line, and with it every log line, off the screen.
+    fn wait_for_room(&mut self, stop: &Stop) -> io::Result<()> {
+        let stdout = io::stdout();
+        loop {
+            if stop.is_requested() && self.until.is_none() {
+                self.until = Some(Instant::now() + PATIENCE);
+            }
+            let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+            let mut room = [PollFd::new(&stdout, PollFlags::OUT), PollFd::new(stop, PollFlags::IN)];
+            // The stop, once requested, would wake us again and again.
+            let watched = if self.until.is_some() { 1 } else { 2 };
+            match poll(&mut room[..watched], timeout.as_ref()) {
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                // A closed pipe counts as room: the write says what is the matter.
+                Ok(_) if !room[0].revents().is_empty() => return Ok(()),
+                Ok(_) => {}
+            }
+        }
     }
 }

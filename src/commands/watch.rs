@@ -30,8 +30,10 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     };
     let database = &config.database.filename;
     let _lock = store::lock(database)?;
-    if config.database.purge {
-        store::purge(database)?;
+    if config.database.purge
+        && let Some(aside) = store::purge(database)?
+    {
+        log::info!("purge: the old database is set aside as {}", aside.display());
     }
     let store = Store::open(database, setup::store_settings(&config))?;
     if !options.quiet {

@@ -35,12 +35,13 @@ impl SignalWatch {
                     if stop.is_requested() {
                         exit_at_once(&stats);
                     }
+                    // Before the log line, which may have to wait for a terminal.
+                    stop.request();
                     log::info!(
                         "{}: stopping; what has been read is matched and stored first. \
                          Once more exits at once",
                         name(signal)
                     );
-                    stop.request();
                 }
             })
             .map_err(refused)?;
