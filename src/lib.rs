@@ -18,6 +18,7 @@
 pub mod error;
 pub mod stop;
 
+pub mod ctlog;
 pub mod domain;
 pub mod update;
 

@@ -6,6 +6,7 @@
 
 pub mod capture;
 pub mod certstream;
+pub mod ctlog;
 pub mod recorder;
 
 use std::sync::Arc;

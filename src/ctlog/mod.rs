@@ -1,0 +1,8 @@
+//! What CT logs publish, read and checked: entries, names, certificates, checkpoints, proofs, the
+//! list of logs.
+//!
+//! Owns the formats of RFC 6962, of static-ct-api (c2sp.org/static-ct-api) and of Chrome's log
+//! list, and the Merkle tree arithmetic. Fetches nothing: bytes come in, values go out.
+
+// Entries.
+// Trust.
