@@ -14,7 +14,7 @@ use certstream::backlog::Backlog;
 use certstream::domain::Views;
 use certstream::matched::{Hit, Matched, MatchedDomain};
 use certstream::rule::{Pattern, Place, Rule, RuleSet, Syntax};
-use certstream::stats::WriterStats;
+use certstream::stats::{FeedStats, Feeds, WriterStats};
 use certstream::store::{Settings, Store, Writer};
 use certstream::update::Evidence;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -120,7 +120,9 @@ fn write(store: Store, messages: Vec<Matched>) -> (Store, Duration) {
     }
     drop(sender);
     let stats = Arc::new(WriterStats::default());
-    let writer = Writer::new(store, vec!["bench".to_owned()], stats, backlog, None);
+    let feeds = Feeds::default();
+    feeds.add(FeedStats::named("bench", true)).expect("the first");
+    let writer = Writer::new(store, Arc::new(feeds), stats, backlog, None);
     let begin = Instant::now();
     let store = writer.run(&receiver).expect("a healthy disk");
     (store, begin.elapsed())

@@ -10,7 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use crate::stats::RecorderStats;
+use crate::ctlog::LogName;
+use crate::stats::{FeedIndex, RecorderStats};
 
 /// Frames after which a batch closes: measured hand-off cost falls from 74 ns at 1 to 4 ns at 256
 /// and gains nothing beyond.
@@ -20,9 +21,6 @@ pub const MAX_NAME_BYTES: usize = 32 * 1024;
 /// Bytes of frames after which a batch closes; a larger frame travels alone. Bounds what is in
 /// flight: channel capacity times this.
 pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
-
-/// Index of a feed within this run, in the order of the config.
-pub type FeedIndex = u16;
 
 /// The time now, in microseconds since the Unix epoch.
 #[must_use]
@@ -49,6 +47,27 @@ pub enum GapEvent {
         /// When.
         at: i64,
     },
+}
+
+/// How far a feed is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Number of its last batch that is stored; 0 before the first.
+    pub sequence: u64,
+    /// How far it had been read by then, in the feed's own unit.
+    pub position: u64,
+}
+
+/// What the frames of a batch are, for whoever reads evidence out of them.
+#[derive(Clone, Debug, Default)]
+pub enum Content {
+    /// Messages of a certstream server.
+    #[default]
+    Updates,
+    /// Entries of a CT log.
+    Entries(Arc<LogName>),
+    /// Lines of a CT log's names tiles: names alone, not covered by the log's signature.
+    Names(Arc<LogName>),
 }
 
 /// Frames as they were received, one after another.
@@ -112,6 +131,11 @@ struct Record {
 pub struct Batch {
     /// The feed it came from.
     pub feed: FeedIndex,
+    /// Whether the feed can read it again, and so waits when the backlog is full. The matched
+    /// rows of one that cannot are dropped then.
+    pub can_wait: bool,
+    /// What its frames are.
+    pub content: Content,
     /// Its number within that feed, from 1, without holes.
     pub sequence: u64,
     /// How far the feed has been read once this batch is stored; its unit is the feed's own
@@ -263,6 +287,19 @@ impl<'b> Update<'b> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
+/// What a feed's batches have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The feed.
+    pub feed: FeedIndex,
+    /// See [`Batch::can_wait`].
+    pub can_wait: bool,
+    /// See [`Batch::content`].
+    pub content: Content,
+    /// Number of its last batch that is stored, from an earlier run; 0 before the first.
+    pub last_sequence: u64,
+}
+
 /// A feed's output end: fills batches, numbers them, hands them over.
 #[derive(Debug)]
 pub struct BatchSender {
@@ -285,17 +322,17 @@ pub struct Recorder {
 }
 
 impl BatchSender {
-    /// An output end for `feed` that hands over to `batches` and reuses what comes back through
-    /// `empties`. Sequence numbers go on after `last_sequence`.
+    /// An output end for the feed of `origin` that hands over to `batches` and reuses what comes
+    /// back through `empties`.
     #[must_use]
     pub fn new(
-        feed: FeedIndex,
-        last_sequence: u64,
+        origin: Origin,
         batches: Sender<Batch>,
         empties: Receiver<Batch>,
         recorder: Option<Recorder>,
     ) -> Self {
-        let filling = Batch { feed, ..Batch::default() };
+        let Origin { feed, can_wait, content, last_sequence } = origin;
+        let filling = Batch { feed, can_wait, content, ..Batch::default() };
         Self { filling, next_sequence: last_sequence + 1, batches, empties, recorder }
     }
 
@@ -355,6 +392,8 @@ impl BatchSender {
         let mut next = self.empties.try_recv().unwrap_or_default();
         next.clear();
         next.feed = self.filling.feed;
+        next.can_wait = self.filling.can_wait;
+        next.content = self.filling.content.clone();
         next.position = self.filling.position;
         let mut full = std::mem::replace(&mut self.filling, next);
         full.sequence = self.next_sequence;
@@ -391,7 +430,11 @@ mod tests {
     fn sender() -> (BatchSender, Receiver<Batch>, Sender<Batch>) {
         let (batches, received) = unbounded();
         let (give_back, empties) = bounded(4);
-        (BatchSender::new(3, 0, batches, empties, None), received, give_back)
+        (
+            BatchSender::new(Origin { feed: 3, ..Origin::default() }, batches, empties, None),
+            received,
+            give_back,
+        )
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! Owns the message only: one [`Matched`] for every batch, even when nothing in it matched, so
 //! that the writer can apply each feed's batches strictly in sequence.
 
-use crate::batch::{FeedIndex, GapEvent};
+use crate::batch::GapEvent;
 use crate::domain::Views;
 use crate::rule::RuleIndex;
+use crate::stats::FeedIndex;
 use crate::update::Evidence;
 
 /// The outcome of matching one batch.

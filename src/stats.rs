@@ -1,10 +1,10 @@
 //! Counters that say how the run goes, and the text that shows them.
 //!
-//! Owns the counters, each with exactly one writing thread, and the status line made of them.
-//! Whoever reads them (status line, metrics, report) never touches the pipeline.
+//! Owns the counters, each with exactly one writing thread, and the register of the feeds that
+//! count. Whoever reads them (status line, metrics, report) never touches the pipeline.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::NameFault;
 use crate::update::FrameFault;
@@ -29,11 +29,16 @@ impl Counter {
     }
 }
 
+/// Index of a feed within this run, in the order in which the feeds began.
+pub type FeedIndex = u16;
+
 /// What one feed's thread counts.
 #[derive(Debug, Default)]
 pub struct FeedStats {
     /// The feed's name, as stored in `positions` and `gaps`.
     pub name: String,
+    /// Whether what it reads can be read again, so that it may be made to wait for the writer.
+    pub can_wait: bool,
     /// Frames received, of every kind.
     pub frames: Counter,
     /// Their bytes.
@@ -62,10 +67,10 @@ pub struct FeedStats {
 }
 
 impl FeedStats {
-    /// Counters for the feed called `name`.
+    /// Counters for the feed called `name`; `can_wait`: see there.
     #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::default() }
+    pub fn named(name: impl Into<String>, can_wait: bool) -> Self {
+        Self { name: name.into(), can_wait, ..Self::default() }
     }
 
     /// Counts a refused frame.
@@ -77,6 +82,40 @@ impl FeedStats {
     #[must_use]
     pub fn refused_total(&self) -> u64 {
         self.refused.iter().map(Counter::get).sum()
+    }
+}
+
+/// The feeds of a run, by [`FeedIndex`]. Feeds may begin while it goes on (a new CT log), and
+/// none is ever taken out.
+#[derive(Debug, Default)]
+pub struct Feeds(RwLock<Vec<Arc<FeedStats>>>);
+
+impl Feeds {
+    /// Adds a feed; none when its name is taken (positions are kept by name: two feeds of one
+    /// name would move each other's), or when there are too many to count.
+    #[must_use]
+    pub fn add(&self, feed: FeedStats) -> Option<(FeedIndex, Arc<FeedStats>)> {
+        let mut feeds = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let index = FeedIndex::try_from(feeds.len()).ok()?;
+        if feeds.iter().any(|other| other.name == feed.name) {
+            return None;
+        }
+        let feed = Arc::new(feed);
+        feeds.push(Arc::clone(&feed));
+        Some((index, feed))
+    }
+
+    /// The feed at `index`.
+    #[must_use]
+    pub fn get(&self, index: FeedIndex) -> Option<Arc<FeedStats>> {
+        let feeds = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        feeds.get(usize::from(index)).cloned()
+    }
+
+    /// All feeds so far, by index.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<FeedStats>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -132,8 +171,8 @@ pub struct RecorderStats {
 /// All counters of a run.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// One per feed, in the order of the config.
-    pub feeds: Vec<Arc<FeedStats>>,
+    /// One per feed.
+    pub feeds: Arc<Feeds>,
     /// One per matcher thread.
     pub matchers: Vec<Arc<MatcherStats>>,
     /// The writer's.
@@ -146,12 +185,29 @@ impl Stats {
     /// Sums a feed counter over all feeds.
     #[must_use]
     pub fn feed_total(&self, counter: impl Fn(&FeedStats) -> u64) -> u64 {
-        self.feeds.iter().map(|feed| counter(feed)).sum()
+        self.feeds.all().iter().map(|feed| counter(feed)).sum()
     }
 
     /// Sums a matcher counter over all matchers.
     #[must_use]
     pub fn matcher_total(&self, counter: impl Fn(&MatcherStats) -> u64) -> u64 {
         self.matchers.iter().map(|matcher| counter(matcher)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_is_registered_once_and_keeps_its_index() {
+        let feeds = Feeds::default();
+        let (first, _) = feeds.add(FeedStats::named("one", true)).expect("new");
+        let (second, stats) = feeds.add(FeedStats::named("two", false)).expect("new");
+        assert!(feeds.add(FeedStats::named("one", true)).is_none());
+        assert_eq!((first, second, feeds.all().len()), (0, 1, 2));
+        stats.frames.add(3);
+        assert_eq!(feeds.get(1).expect("there").frames.get(), 3);
+        assert!(feeds.get(2).is_none());
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use certstream::backlog::Backlog;
-use certstream::batch::{Batch, BatchSender};
+use certstream::batch::{Batch, BatchSender, Origin};
 use certstream::domain::sanitise;
 use certstream::matcher::{Engine, Matcher};
 use certstream::rule::{Anchor, Loader, RuleEntry};
@@ -95,7 +95,7 @@ fn frames_and_names_cost_no_allocation_in_the_steady_state() {
 fn batch_without_a_match() -> Batch {
     let (batches, received) = crossbeam_channel::unbounded();
     let (_, empties) = crossbeam_channel::unbounded();
-    let mut out = BatchSender::new(0, 0, batches, empties, None);
+    let mut out = BatchSender::new(Origin::default(), batches, empties, None);
     for position in 1..=200 {
         let names = [
             format!("*.host{position}.example.org"),
@@ -123,7 +123,7 @@ fn a_batch_without_a_match_costs_no_allocation_in_the_steady_state() {
     let engine = Engine::build(loader.finish().expect("rules")).expect("builds");
     let stats = Arc::<certstream::stats::MatcherStats>::default();
     let backlog = Arc::new(Backlog::new(1 << 20));
-    let mut matcher = Matcher::new(Arc::new(engine), stats.clone(), backlog, Arc::new([true]));
+    let mut matcher = Matcher::new(Arc::new(engine), stats.clone(), backlog);
     let batch = batch_without_a_match();
 
     let first = allocations(|| assert!(matcher.matched(&batch).rows.is_empty()));

@@ -15,6 +15,7 @@ use certstream::backlog::Backlog;
 use certstream::domain::Views;
 use certstream::matched::{Hit, Matched, MatchedDomain};
 use certstream::rule::{Loader, RuleEntry, RuleSet};
+use certstream::stats::{FeedStats, Feeds};
 use certstream::store::{Settings, Store, Writer, open_read_only};
 use crossbeam_channel::{Sender, unbounded};
 use rusqlite::Connection;
@@ -104,8 +105,11 @@ fn writer(database: &Path, backlog: &Arc<Backlog>) -> (Writer, [u64; 2]) {
     let mut store = Store::open(database, SETTINGS).expect("a database");
     store.begin_run("test", &rules()).expect("a run");
     let applied = FEEDS.map(|feed| store.last_applied(feed).expect("a position").sequence);
-    let feeds = FEEDS.map(str::to_owned).to_vec();
-    (Writer::new(store, feeds, Arc::default(), Arc::clone(backlog), None), applied)
+    let feeds = Feeds::default();
+    for feed in FEEDS {
+        feeds.add(FeedStats::named(feed, true)).expect("a name of its own");
+    }
+    (Writer::new(store, Arc::new(feeds), Arc::default(), Arc::clone(backlog), None), applied)
 }
 
 /// Sends the part that begins behind batch `first`, but for what is `applied`. Backwards: matchers

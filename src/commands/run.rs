@@ -68,7 +68,7 @@ impl Run {
                 .remedy("raise the limit on open files (ulimit -n)")
         })?);
         let matchers = self.matchers.unwrap_or_else(default_matchers);
-        let stats = Arc::new(pipeline::counters(&self.sources, matchers));
+        let stats = Arc::new(pipeline::counters(matchers));
         let signals = SignalWatch::start(Arc::clone(&stop), Arc::clone(&stats))?;
         self.store.begin_run(self.command, self.engine.rules())?;
         let printer = self.show.map(|show| Printer {

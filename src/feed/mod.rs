@@ -1,12 +1,14 @@
 //! Feeds: the sources of certificates, each with a thread of its own.
 //!
-//! Owns [`Intake`], the part every certstream-like feed shares: a frame comes in, is read, is
-//! counted, and goes into the current batch. Where frames come from is one file each:
-//! [`certstream`] (WebSocket), [`capture`] (recorded frames); [`recorder`] writes captures.
+//! Owns [`Outlets`], where feeds get their output ends, and [`Intake`], the part every
+//! certstream-like feed shares: a frame comes in, is read, is counted, and goes into the current
+//! batch. Where frames come from is one module each: [`certstream`] (WebSocket), [`capture`]
+//! (recorded frames), [`ctlog`] (CT logs); [`recorder`] writes captures.
 
 pub mod capture;
 pub mod certstream;
 pub mod ctlog;
+mod outlets;
 pub mod recorder;
 
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use std::sync::atomic::Ordering;
 use crate::batch::{BatchSender, Closed, GapEvent};
 use crate::stats::FeedStats;
 use crate::update::{Message, UpdateReader};
+
+pub use outlets::{Outlet, Outlets};
 
 /// Reads frames, counts what they are, and packs names and frames into batches.
 #[derive(Debug)]

@@ -36,9 +36,6 @@ pub struct Matcher {
     engine: Arc<Engine>,
     stats: Arc<MatcherStats>,
     backlog: Arc<Backlog>,
-    /// By feed: whether it waits for the writer itself. The rows of one that does not are dropped
-    /// when the backlog is full.
-    can_wait: Arc<[bool]>,
     reader: UpdateReader,
     scratch: Scratch,
     block: Block,
@@ -61,20 +58,14 @@ struct Block {
 }
 
 impl Matcher {
-    /// A matcher over `engine`; `can_wait` tells by feed index which feeds wait for the backlog.
+    /// A matcher over `engine` that books rows in `backlog`.
     #[must_use]
-    pub fn new(
-        engine: Arc<Engine>,
-        stats: Arc<MatcherStats>,
-        backlog: Arc<Backlog>,
-        can_wait: Arc<[bool]>,
-    ) -> Self {
+    pub fn new(engine: Arc<Engine>, stats: Arc<MatcherStats>, backlog: Arc<Backlog>) -> Self {
         let scratch = engine.scratch();
         Self {
             engine,
             stats,
             backlog,
-            can_wait,
             reader: UpdateReader::default(),
             scratch,
             block: Block::default(),
@@ -114,7 +105,7 @@ impl Matcher {
             return matched;
         }
         self.gather_rows(batch, &mut matched);
-        if self.backlog.is_full() && !self.can_wait[usize::from(batch.feed)] {
+        if self.backlog.is_full() && !batch.can_wait {
             matched.dropped_rows = matched.rows.len() as u64;
             self.stats.backlog_dropped.add(matched.dropped_rows);
             matched.rows.clear();
@@ -258,29 +249,24 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::BatchSender;
+    use crate::batch::{BatchSender, Origin};
     use crate::rule::{Anchor, Loader, RuleEntry};
     use crossbeam_channel::unbounded;
     use std::path::Path;
 
-    fn matcher(patterns: &[&str], backlog: usize, can_wait: bool) -> Matcher {
+    fn matcher(patterns: &[&str], backlog: usize) -> Matcher {
         let entry = |p: &&str| RuleEntry { pattern: (*p).to_owned(), ..RuleEntry::default() };
         let entries: Vec<RuleEntry> = patterns.iter().map(entry).collect();
         let mut loader = Loader::new(Anchor::Search);
         loader.entries(&entries, Path::new("test")).expect("rules compile");
         let engine = Engine::build(loader.finish().expect("rules")).expect("builds");
-        Matcher::new(
-            Arc::new(engine),
-            Arc::default(),
-            Arc::new(Backlog::new(backlog)),
-            Arc::new([can_wait]),
-        )
+        Matcher::new(Arc::new(engine), Arc::default(), Arc::new(Backlog::new(backlog)))
     }
 
     fn batch(updates: &[(&str, &[&str])]) -> Batch {
         let (batches, received) = unbounded();
         let (_, empties) = unbounded();
-        let mut out = BatchSender::new(0, 0, batches, empties, None);
+        let mut out = BatchSender::new(Origin::default(), batches, empties, None);
         for ((frame, names), position) in updates.iter().zip(1..) {
             out.push(position, frame.as_bytes(), names.iter().copied()).expect("open");
         }
@@ -292,7 +278,7 @@ mod tests {
 
     #[test]
     fn rows_carry_rules_names_and_evidence() {
-        let mut matcher = matcher(&["pay", "pal"], 1 << 20, true);
+        let mut matcher = matcher(&["pay", "pal"], 1 << 20);
         let names = ["*.paypal.com", "x.org", "www.PayPal.com", "paypal.com", "opal.de"];
         let matched = matcher.matched(&batch(&[("{}", &["a.b"]), (FRAME, &names)]));
         assert_eq!((matched.sequence, matched.position), (1, 2));
@@ -311,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_batch_without_matches_is_its_number_alone() {
-        let mut matcher = matcher(&["pay"], 1 << 20, true);
+        let mut matcher = matcher(&["pay"], 1 << 20);
         let matched = matcher.matched(&batch(&[(FRAME, &["a.org", "no dot"])]));
         assert!(matched.rows.is_empty() && matched.certificates.is_empty());
         assert_eq!((matched.sequence, matched.bytes, matcher.backlog.bytes()), (1, 0, 0));
@@ -320,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_full_backlog_drops_the_rows_of_feeds_that_cannot_wait() {
-        let mut matcher = matcher(&["pay"], 1, false);
+        let mut matcher = matcher(&["pay"], 1);
         matcher.backlog.add(1);
         let matched = matcher.matched(&batch(&[(FRAME, &["pay.org"])]));
         assert_eq!((matched.rows.len(), matched.dropped_rows, matched.bytes), (0, 1, 0));

@@ -23,15 +23,15 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::backlog::Backlog;
-use crate::batch::{Batch, BatchSender, FeedIndex, Frames, Recorder};
+use crate::batch::{Batch, Content, Frames};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
-use crate::feed::{Intake, capture, certstream};
+use crate::feed::{Intake, Outlets, capture, certstream};
 use crate::matcher::{Engine, Matcher};
 use crate::printer::Printer;
 use crate::record::Record;
-use crate::stats::{FeedStats, RecorderStats, Stats};
+use crate::stats::{RecorderStats, Stats};
 use crate::stop::Stop;
 use crate::store::{Announce, Store, Writer};
 
@@ -95,14 +95,12 @@ struct Shared {
     stop: Arc<Stop>,
     stats: Arc<Stats>,
     console: Console,
-    /// By [`FeedIndex`]: whether the feed may be made to wait for the writer.
-    can_wait: Arc<[bool]>,
 }
 
 /// Everything a run needs, ready to start.
 #[derive(Debug)]
 pub struct Pipeline {
-    /// The feeds; their order is their [`FeedIndex`].
+    /// Where certificates come from.
     pub sources: Vec<Source>,
     /// The compiled rules.
     pub engine: Arc<Engine>,
@@ -133,14 +131,10 @@ pub struct Outcome {
     pub errors: Vec<Error>,
 }
 
-/// Counters for a run over `sources` with so many matcher threads.
+/// Counters for a run with so many matcher threads.
 #[must_use]
-pub fn counters(sources: &[Source], matchers: usize) -> Stats {
-    Stats {
-        feeds: sources.iter().map(|source| Arc::new(FeedStats::named(source.name()))).collect(),
-        matchers: (0..matchers).map(|_| Arc::default()).collect(),
-        ..Stats::default()
-    }
+pub fn counters(matchers: usize) -> Stats {
+    Stats { matchers: (0..matchers).map(|_| Arc::default()).collect(), ..Stats::default() }
 }
 
 impl Pipeline {
@@ -155,7 +149,6 @@ impl Pipeline {
             stop: self.stop,
             stats: self.stats,
             console: self.console,
-            can_wait: self.sources.iter().map(Source::can_wait).collect(),
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
         let (running, ended) = bounded::<()>(0);
@@ -167,19 +160,25 @@ impl Pipeline {
             bounded(BATCHES + shared.stats.matchers.len() + self.sources.len());
         let (matched_in, matched) = unbounded();
 
-        let mut positions = Vec::with_capacity(self.sources.len());
-        for source in &self.sources {
-            positions.push(self.store.last_applied(&source.name())?);
-        }
-        let (announce, printer) = start_printer(&crew, &shared, self.printer, self.every_sighting)?;
+        let positions = self.store.positions()?;
+        // A socket goes on while the reader of stdout sleeps; a capture can wait for it.
+        let wait = self.sources.iter().all(Source::can_wait);
+        let (announce, printer) =
+            start_printer(&crew, &shared, self.printer, self.every_sighting, wait)?;
         let writer = start_writer(&crew, &shared, self.store, announce, matched)?;
         let matchers =
             start_matchers(&crew, &shared, &self.engine, &batches, &matched_in, &empties)?;
         // Only the matchers hold these from here on: their end closes the channels.
         drop((batches, matched_in, empties));
         let (recorded, recorder) = start_recorder(&crew, self.recording)?;
-        let outlets = Outlets { batches: batches_in, empties: empties_out, recorded };
-        let feeds = start_feeds(&crew, &shared, self.sources, &positions, outlets)?;
+        let outlets = Outlets {
+            batches: batches_in,
+            empties: empties_out,
+            recorded,
+            feeds: Arc::clone(&shared.stats.feeds),
+            positions,
+        };
+        let feeds = start_feeds(&crew, &shared, self.sources, outlets)?;
 
         crew.join_all(feeds);
         crew.join_all(recorder);
@@ -210,16 +209,12 @@ fn start_printer(
     shared: &Shared,
     printer: Option<Printer>,
     every_sighting: bool,
+    wait: bool,
 ) -> Result<(Option<Announce>, Option<Worker<()>>)> {
     let Some(printer) = printer else { return Ok((None, None)) };
     let (sender, records) = bounded::<Record>(RECORDS);
-    let announce = Announce {
-        sender,
-        // A socket goes on while the reader of stdout sleeps; a capture can wait for it.
-        wait: shared.can_wait.iter().all(|can_wait| *can_wait),
-        every_sighting,
-        dropped: Arc::clone(&shared.stats.lines_dropped),
-    };
+    let announce =
+        Announce { sender, wait, every_sighting, dropped: Arc::clone(&shared.stats.lines_dropped) };
     let worker = crew.start("printer".to_owned(), OnError::Stop, move || printer.run(&records))?;
     Ok((Some(announce), Some(worker)))
 }
@@ -231,10 +226,9 @@ fn start_writer(
     announce: Option<Announce>,
     matched: Receiver<crate::matched::Matched>,
 ) -> Result<Worker<Store>> {
-    let feeds = shared.stats.feeds.iter().map(|feed| feed.name.clone()).collect();
     let writer = Writer::new(
         store,
-        feeds,
+        Arc::clone(&shared.stats.feeds),
         Arc::clone(&shared.stats.writer),
         Arc::clone(&shared.backlog),
         announce,
@@ -251,12 +245,8 @@ fn start_matchers(
     empties: &Sender<Batch>,
 ) -> Result<Vec<Worker<()>>> {
     let start = |(index, stats): (usize, &Arc<_>)| {
-        let matcher = Matcher::new(
-            Arc::clone(engine),
-            Arc::clone(stats),
-            Arc::clone(&shared.backlog),
-            Arc::clone(&shared.can_wait),
-        );
+        let matcher =
+            Matcher::new(Arc::clone(engine), Arc::clone(stats), Arc::clone(&shared.backlog));
         let ends = (batches.clone(), matched.clone(), empties.clone());
         crew.start(format!("matcher-{index}"), OnError::Stop, move || {
             let (batches, matched, empties) = ends;
@@ -290,39 +280,17 @@ fn start_recorder(crew: &Crew, recording: Option<Recording>) -> Result<Recorded>
     Ok((Some((sender, stats)), Some(worker)))
 }
 
-/// The output ends that every feed gets a share of.
-struct Outlets {
-    batches: Sender<Batch>,
-    empties: Receiver<Batch>,
-    recorded: Option<(Sender<Arc<Frames>>, Arc<RecorderStats>)>,
-}
-
 fn start_feeds(
     crew: &Crew,
     shared: &Shared,
     sources: Vec<Source>,
-    positions: &[crate::store::Applied],
     outlets: Outlets,
 ) -> Result<Vec<Worker<()>>> {
     let mut feeds = Vec::with_capacity(sources.len());
     for (index, source) in sources.into_iter().enumerate() {
-        let applied = &positions[index];
-        let recorder = outlets.recorded.as_ref().map(|(frames, stats)| Recorder {
-            frames: frames.clone(),
-            stats: Arc::clone(stats),
-            wait: shared.can_wait[index],
-        });
-        let feed = FeedIndex::try_from(index).map_err(|_| {
-            Error::usage(format!("more than {} feeds", FeedIndex::MAX)).remedy("configure fewer")
-        })?;
-        let out = BatchSender::new(
-            feed,
-            applied.sequence,
-            outlets.batches.clone(),
-            outlets.empties.clone(),
-            recorder,
-        );
-        let intake = Intake::new(Arc::clone(&shared.stats.feeds[index]), out, applied.position);
+        let outlet = outlets.open(&source.name(), source.can_wait(), Content::Updates)?;
+        let position = outlet.applied.unwrap_or_default().position;
+        let intake = Intake::new(outlet.stats, outlet.out, position);
         let shared = shared.clone();
         let read = move || source.read(intake, &shared);
         feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, read)?);

@@ -62,7 +62,8 @@ impl Status {
         let seconds = since.at.elapsed().as_secs_f64().max(0.001);
         let rate = (updates - since.updates) as f64 / seconds;
         *since = Shown { at: Instant::now(), updates };
-        let live = self.stats.feeds.iter().filter(|f| f.live.load(Ordering::Relaxed)).count();
+        let feeds = self.stats.feeds.all();
+        let live = feeds.iter().filter(|feed| feed.live.load(Ordering::Relaxed)).count();
         let mut line = format!(
             "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}, lag {}, \
              {} gaps, {live} of {} feeds live",
@@ -71,7 +72,7 @@ impl Status {
             bytes(self.backlog.bytes() as u64),
             self.lag(),
             self.stats.feed_total(|feed| feed.gaps.get()),
-            self.stats.feeds.len(),
+            feeds.len(),
         );
         let refused = self.stats.feed_total(crate::stats::FeedStats::refused_total);
         if refused > 0 {
@@ -86,8 +87,8 @@ impl Status {
 
     /// How far the newest certificate seen lies back, by the source's own clock.
     fn lag(&self) -> String {
-        let newest = self.stats.feeds.iter().map(|f| f.newest_seen.load(Ordering::Relaxed)).max();
-        match newest {
+        let feeds = self.stats.feeds.all();
+        match feeds.iter().map(|feed| feed.newest_seen.load(Ordering::Relaxed)).max() {
             Some(newest) if newest > 0 => {
                 format!("{:.1} s", (now_micros() - newest).max(0) as f64 / 1e6)
             }
@@ -118,19 +119,16 @@ mod tests {
 
     #[test]
     fn the_line_tells_what_happened_since_the_last_one() {
-        let stats = Arc::new(Stats {
-            feeds: vec![Arc::new(FeedStats::named("feed"))],
-            matchers: vec![Arc::default()],
-            ..Stats::default()
-        });
+        let stats = Arc::new(Stats { matchers: vec![Arc::default()], ..Stats::default() });
+        let (_, feed) = stats.feeds.add(FeedStats::named("feed", true)).expect("the first");
         let status = Status {
             stats: Arc::clone(&stats),
             backlog: Arc::new(Backlog::new(1 << 20)),
             stop: Arc::new(Stop::new().expect("a pipe")),
             console: Console::new(true),
         };
-        stats.feeds[0].updates.add(50);
-        stats.feeds[0].live.store(true, Ordering::Relaxed);
+        feed.updates.add(50);
+        feed.live.store(true, Ordering::Relaxed);
         stats.matchers[0].matches.add(3);
         status.backlog.add(2 << 20);
         let mut since = Shown { at: Instant::now() - Duration::from_secs(10), updates: 20 };

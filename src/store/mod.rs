@@ -29,10 +29,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::batch::Applied;
 use crate::error::Result;
 use fault::Fault;
 use run::Run;
@@ -51,15 +53,6 @@ pub struct Settings {
     pub synchronous_full: bool,
     /// Page cache, in bytes.
     pub cache: usize,
-}
-
-/// How far a feed is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
-    /// Number of its last batch that is stored; 0 before the first.
-    pub sequence: u64,
-    /// How far it had been read by then, in the feed's own unit.
-    pub position: u64,
 }
 
 /// An open database. It moves to the writer's thread and comes back when that is done.
@@ -85,6 +78,15 @@ impl Store {
         Ok(Self { connection, file: path.to_path_buf(), run: None })
     }
 
+    /// How far every feed is stored that ever was, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn positions(&self) -> Result<HashMap<String, Applied>> {
+        positions(&self.connection)
+            .map_err(|error| Fault::new("read the positions", error).into_error(&self.file))
+    }
+
     /// How far the feed called `feed` is stored.
     ///
     /// # Errors
@@ -95,15 +97,25 @@ impl Store {
     }
 }
 
+fn positions(connection: &Connection) -> rusqlite::Result<HashMap<String, Applied>> {
+    connection
+        .prepare("SELECT feed, sequence, position FROM positions")?
+        .query_map([], |row| Ok((row.get(0)?, applied(row, 1)?)))?
+        .collect()
+}
+
+/// The position whose two columns begin at `column`.
+fn applied(row: &Row<'_>, column: usize) -> rusqlite::Result<Applied> {
+    Ok(Applied {
+        sequence: row.get::<_, i64>(column)?.unsigned_abs(),
+        position: row.get::<_, i64>(column + 1)?.unsigned_abs(),
+    })
+}
+
 fn last_applied(connection: &Connection, feed: &str) -> rusqlite::Result<Applied> {
     let stored = connection
         .prepare_cached("SELECT sequence, position FROM positions WHERE feed = ?1")?
-        .query_row([feed], |row| {
-            Ok(Applied {
-                sequence: row.get::<_, i64>(0)?.unsigned_abs(),
-                position: row.get::<_, i64>(1)?.unsigned_abs(),
-            })
-        })
+        .query_row([feed], |row| applied(row, 0))
         .optional()?;
     Ok(stored.unwrap_or_default())
 }

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::Applied;
 use super::gap::GapChange;
-use crate::batch::FeedIndex;
+use crate::batch::Applied;
 use crate::matched::Matched;
+use crate::stats::FeedIndex;
 
 /// Rows after which a transaction is committed. Rows a second rise with the size of a
 /// transaction, since repeats merge and neighbours share pages, up to here: 24,000 at 100 rows,
@@ -23,13 +23,13 @@ const MAX_DELAY: Duration = Duration::from_millis(50);
 const MAX_POSITION_DELAY: Duration = Duration::from_secs(1);
 
 /// What is in line for the next transaction, of all feeds together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// Messages with rows, in the order in which they apply.
     pub messages: Vec<Matched>,
     /// Changes to the feeds' gaps, in the order in which they apply.
     pub gaps: Vec<(FeedIndex, GapChange)>,
-    /// By feed: how far it is once this is stored. None: it has not moved.
+    /// By feed: how far it is once this is stored. None, or no place: it has not moved.
     pub progress: Vec<Option<Applied>>,
     /// Rows in `messages`.
     pub rows: usize,
@@ -40,23 +40,15 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Nothing, of `feeds` feeds.
-    pub fn new(feeds: usize) -> Self {
-        Self {
-            messages: Vec::new(),
-            gaps: Vec::new(),
-            progress: vec![None; feeds],
-            rows: 0,
-            bytes: 0,
-            due: None,
-        }
-    }
-
     /// Puts in line what came next from its feed, and the change of its feed's gaps that `dropped`
     /// rows make.
     pub fn push(&mut self, mut matched: Matched, dropped: Option<GapChange>, now: Instant) {
         let feed = matched.feed;
-        self.progress[usize::from(feed)] =
+        let place = usize::from(feed);
+        if self.progress.len() <= place {
+            self.progress.resize(place + 1, None);
+        }
+        self.progress[place] =
             Some(Applied { sequence: matched.sequence, position: matched.position });
         self.bytes += matched.bytes;
         let gap = matched.gap.take().map(GapChange::Feed);
@@ -106,7 +98,7 @@ mod tests {
     #[test]
     fn a_row_waits_fifty_milliseconds_and_a_position_a_second() {
         let now = Instant::now();
-        let mut waiting = Waiting::new(1);
+        let mut waiting = Waiting::default();
         assert!(waiting.is_empty() && !waiting.is_due(now));
         waiting.push(message(0, 0), None, now);
         assert_eq!(waiting.due(), Some(now + MAX_POSITION_DELAY));
@@ -123,12 +115,12 @@ mod tests {
     #[test]
     fn many_rows_or_bytes_do_not_wait() {
         let now = Instant::now();
-        let mut waiting = Waiting::new(1);
+        let mut waiting = Waiting::default();
         waiting.push(message(MAX_ROWS - 1, 0), None, now);
         assert!(!waiting.is_due(now));
         waiting.push(message(1, 0), None, now);
         assert!(waiting.is_due(now));
-        let mut waiting = Waiting::new(1);
+        let mut waiting = Waiting::default();
         waiting.push(message(1, MAX_BYTES), None, now);
         assert!(waiting.is_due(now));
     }

@@ -20,11 +20,12 @@ use super::merge::Merged;
 use super::reorder::Reorder;
 use super::run::Run;
 use super::waiting::Waiting;
-use super::{Applied, Store, last_applied};
+use super::{Store, last_applied};
 use crate::backlog::Backlog;
+use crate::batch::Applied;
 use crate::error::{Error, Result};
 use crate::matched::Matched;
-use crate::stats::WriterStats;
+use crate::stats::{FeedIndex, Feeds, WriterStats};
 
 /// How long SQLite itself waits for another process's lock within one attempt.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
@@ -37,9 +38,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
-    /// Names of the feeds, by `FeedIndex`.
+    /// The register of the feeds, of which some may not have sent anything yet.
+    register: Arc<Feeds>,
+    /// Names of the feeds that have, by `FeedIndex`.
     feeds: Vec<String>,
-    /// What is known of each feed, by `FeedIndex`.
+    /// What is known of each of those.
     lines: Vec<Line>,
     /// In line for the next transaction.
     waiting: Waiting,
@@ -58,22 +61,22 @@ struct Line {
 }
 
 impl Writer {
-    /// A writer into `store`, whose run has begun. `feeds` are the names of the feeds, by
-    /// `FeedIndex`; committed bytes are taken off `backlog`.
+    /// A writer into `store`, whose run has begun. `register` names the feeds; committed bytes
+    /// are taken off `backlog`.
     #[must_use]
     pub fn new(
         store: Store,
-        feeds: Vec<String>,
+        register: Arc<Feeds>,
         stats: Arc<WriterStats>,
         backlog: Arc<Backlog>,
         announce: Option<Announce>,
     ) -> Self {
-        let waiting = Waiting::new(feeds.len());
         Self {
             store,
-            feeds,
+            register,
+            feeds: Vec::new(),
             lines: Vec::new(),
-            waiting,
+            waiting: Waiting::default(),
             stats,
             backlog,
             announce,
@@ -109,25 +112,30 @@ impl Writer {
     }
 
     fn begin(&mut self) -> Result<()> {
-        for (index, feed) in self.feeds.iter().enumerate() {
-            // They would share a position, and after a failed COMMIT nobody could tell from it
-            // what is stored.
-            if self.feeds[..index].contains(feed) {
-                return Err(Error::usage(format!("two feeds have the same name, {feed}"))
-                    .remedy("list each server once"));
-            }
-            let applied = self.store.last_applied(feed)?.sequence;
-            let reorder = Reorder::after(applied);
-            self.lines.push(Line { reorder, episode: Episode::default() });
-        }
         self.store
             .connection
             .busy_timeout(BUSY_TIMEOUT)
             .map_err(|error| Fault::new("set a time-out", error).into_error(&self.store.file))
     }
 
+    /// Gets to know the feeds up to `index`. Feeds begin while the run goes on.
+    fn meet(&mut self, index: FeedIndex) -> Result<()> {
+        while self.lines.len() <= usize::from(index) {
+            // Lines are as few as feeds, whose indexes are of this type.
+            let next = self.lines.len() as FeedIndex;
+            let feed = self.register.get(next).ok_or_else(|| {
+                Error::failed(format!("feed {next} is not registered: a fault of certstream"))
+            })?;
+            let reorder = Reorder::after(self.store.last_applied(&feed.name)?.sequence);
+            self.lines.push(Line { reorder, episode: Episode::default() });
+            self.feeds.push(feed.name.clone());
+        }
+        Ok(())
+    }
+
     /// Puts in line what came, and everything that waited for it.
     fn take_in(&mut self, matched: Matched) -> Result<()> {
+        self.meet(matched.feed)?;
         let (feed, sequence) = (usize::from(matched.feed), matched.sequence);
         self.stats.waiting.fetch_add(matched.rows.len() as u64, Ordering::Relaxed);
         if !self.lines[feed].reorder.insert(matched) {
@@ -150,7 +158,7 @@ impl Writer {
 
     /// Stores what is in line, however often it takes, and only then lets go of it.
     fn commit(&mut self) -> Result<()> {
-        let waiting = std::mem::replace(&mut self.waiting, Waiting::new(self.feeds.len()));
+        let waiting = std::mem::take(&mut self.waiting);
         let run = self.store.run.take().ok_or_else(|| Error::failed("no run has begun"))?;
         let merged = Merged::of(&waiting.messages, &run.rules);
         let outcome = self.store_transaction(&run, &waiting, &merged);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use certstream::batch::{Batch, BatchSender, GapEvent};
+use certstream::batch::{Batch, BatchSender, Origin, GapEvent};
 use certstream::error::Result;
 use certstream::feed::Intake;
 use certstream::feed::certstream::{Settings, run};
@@ -50,7 +50,7 @@ impl Watching {
     /// Starts the feed.
     pub fn start(settings: Settings) -> Self {
         let stop = Arc::new(Stop::new().unwrap());
-        let stats = Arc::new(FeedStats::named(settings.feed_name()));
+        let stats = Arc::new(FeedStats::named(settings.feed_name(), false));
         let (batches, received) = crossbeam_channel::bounded::<Batch>(4);
         let (give_back, empties) = crossbeam_channel::bounded(4);
         let taken = Arc::new(Mutex::new(Taken::default()));
@@ -68,7 +68,7 @@ impl Watching {
         let (tell, told) = mpsc::channel();
         let feed = thread::spawn({
             let (stop, stats) = (Arc::clone(&stop), Arc::clone(&stats));
-            let out = BatchSender::new(0, 0, batches, empties, None);
+            let out = BatchSender::new(Origin::default(), batches, empties, None);
             move || {
                 tell.send(fs::read_link("/proc/thread-self").unwrap()).unwrap();
                 run(&settings, Intake::new(stats, out, 0), &stop)

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use super::*;
-use crate::batch::{Batch, BatchSender};
+use crate::batch::{Batch, BatchSender, Origin};
 use crate::stats::FeedStats;
 use crate::update::MAX_FRAME;
 
@@ -27,10 +27,14 @@ impl Stage {
     fn new() -> Self {
         let (out, batches) = crossbeam_channel::unbounded();
         let (_, empties) = bounded(1);
-        let stats = Arc::new(FeedStats::named("capture"));
+        let stats = Arc::new(FeedStats::named("capture", true));
         Self {
             folder: TempDir::new().expect("a temporary folder"),
-            intake: Intake::new(Arc::clone(&stats), BatchSender::new(0, 0, out, empties, None), 0),
+            intake: Intake::new(
+                Arc::clone(&stats),
+                BatchSender::new(Origin::default(), out, empties, None),
+                0,
+            ),
             stats,
             batches,
             backlog: Backlog::new(100),

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::backlog::Backlog;
-use crate::batch::{BatchSender, Recorder};
+use crate::batch::{BatchSender, Origin, Recorder};
 use crate::feed::{Intake, capture};
 use crate::stats::FeedStats;
 use crate::stop::Stop;
@@ -30,8 +30,8 @@ fn offer(frames: &[&[u8]], stats: &Arc<RecorderStats>, to: crossbeam_channel::Se
     let recorder = Recorder { frames: to, stats: Arc::clone(stats), wait: true };
     let (batches, _received) = unbounded();
     let (_, empties) = bounded(1);
-    let out = BatchSender::new(0, 0, batches, empties, Some(recorder));
-    let mut intake = Intake::new(Arc::new(FeedStats::named("test")), out, 0);
+    let out = BatchSender::new(Origin::default(), batches, empties, Some(recorder));
+    let mut intake = Intake::new(Arc::new(FeedStats::named("test", true)), out, 0);
     for frame in frames {
         intake.frame(frame).expect("the batches are kept");
     }
@@ -42,8 +42,8 @@ fn offer(frames: &[&[u8]], stats: &Arc<RecorderStats>, to: crossbeam_channel::Se
 fn replayed(path: &Path) -> (Result<()>, String) {
     let (batches, received) = unbounded();
     let (_, empties) = bounded(1);
-    let out = BatchSender::new(0, 0, batches, empties, None);
-    let intake = Intake::new(Arc::new(FeedStats::named("test")), out, 0);
+    let out = BatchSender::new(Origin::default(), batches, empties, None);
+    let intake = Intake::new(Arc::new(FeedStats::named("test", true)), out, 0);
     let (backlog, stop) = (Backlog::new(1), Stop::new().expect("a pipe"));
     let outcome = capture::run(&[path.to_path_buf()], None, intake, &backlog, &stop, |_| ());
     let mut lines = Vec::new();

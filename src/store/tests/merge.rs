@@ -141,7 +141,7 @@ fn rules_that_share_name_and_pattern_share_their_matches() {
     let mut store = Store::open(&base.file(), SETTINGS).unwrap();
     store.begin_run("test", &rules(&["same", "other", "same"])).unwrap();
     let (stats, backlog) = (Arc::clone(&base.stats), Arc::clone(&base.backlog));
-    let writer = Writer::new(store, vec!["left".to_owned()], stats, backlog, None);
+    let writer = Writer::new(store, register(&["left"]), stats, backlog, None);
     let hit = |rule| Hit { rule, views: Views::A_LABEL, gave_up: false };
     let all = MatchedDomain { hits: (0..3).map(hit).collect(), ..row("a.example") };
     base.write_with(writer, vec![message(1, vec![all])]).unwrap();

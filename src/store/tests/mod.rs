@@ -22,7 +22,7 @@ use crate::domain::Views;
 use crate::error::Result;
 use crate::matched::{Hit, Matched, MatchedDomain};
 use crate::rule::{Pattern, Place, Rule, RuleSet, Syntax};
-use crate::stats::WriterStats;
+use crate::stats::{FeedStats, Feeds, WriterStats};
 use crate::update::Evidence;
 
 /// Faults that a test puts into the writer: each call takes the next answer, and is without fault
@@ -74,8 +74,7 @@ impl Base {
 
     fn writer(&self, announce: Option<Announce>) -> Writer {
         let (stats, backlog) = (Arc::clone(&self.stats), Arc::clone(&self.backlog));
-        let feeds = vec!["left".to_owned(), "right".to_owned()];
-        Writer::new(self.begin(), feeds, stats, backlog, announce)
+        Writer::new(self.begin(), register(&["left", "right"]), stats, backlog, announce)
     }
 
     /// Writes `messages` in a run that ends well.
@@ -111,6 +110,15 @@ impl Base {
     fn sightings(&self) -> Vec<String> {
         self.column("SELECT domain || ' ' || sightings FROM domains ORDER BY domain")
     }
+}
+
+/// Feeds of these names.
+fn register(names: &[&str]) -> Arc<Feeds> {
+    let feeds = Feeds::default();
+    for name in names {
+        feeds.add(FeedStats::named(*name, true)).unwrap();
+    }
+    Arc::new(feeds)
 }
 
 /// Rules of these names; each is also its own pattern.

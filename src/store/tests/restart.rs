@@ -55,16 +55,6 @@ fn a_feed_that_repeats_a_number_ends_the_run() {
 }
 
 #[test]
-fn two_feeds_of_one_name_are_refused() {
-    let base = Base::new();
-    let (stats, backlog) = (Arc::clone(&base.stats), Arc::clone(&base.backlog));
-    let feeds = vec!["same".to_owned(), "same".to_owned()];
-    let writer = Writer::new(base.begin(), feeds, stats, backlog, None);
-    let error = base.write_with(writer, vec![]).unwrap_err().to_string();
-    assert!(error.contains("same name, same") && error.contains("remedy"), "{error}");
-}
-
-#[test]
 fn gaps_are_rows_and_dropped_rows_are_one_gap_an_episode() {
     let base = Base::new();
     let opened = GapEvent::Opened { at: 5, reason: "disconnected", detail: "reset".to_owned() };
