@@ -47,6 +47,43 @@ pub enum GapEvent {
         /// When.
         at: i64,
     },
+    /// An entry of a log could not be read, and will not be: a gap of one.
+    Entry {
+        /// When.
+        at: i64,
+        /// Its index in the log.
+        index: u64,
+        /// Why, in a few fixed words.
+        reason: &'static str,
+        /// The particulars, for a person.
+        detail: String,
+    },
+}
+
+/// A log's tree as the log has signed it, verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeHead {
+    /// Entries in the tree.
+    pub size: u64,
+    /// The root of the Merkle tree over them.
+    pub root: [u8; 32],
+    /// When the log signed it, in milliseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// What was signed, as received: evidence against a log that shows two trees.
+    pub signed: Arc<str>,
+}
+
+/// What a log feed says about what it has read, beyond the entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Entries in the batch.
+    pub entries: u64,
+    /// Those among them that were proven to stand in the log's signed tree.
+    pub verified: u64,
+    /// The newest time the log gave one of them, in milliseconds since the Unix epoch.
+    pub newest: Option<u64>,
+    /// The tree head that is the newest known from here on.
+    pub tree_head: Option<TreeHead>,
 }
 
 /// How far a feed is stored.
@@ -145,6 +182,8 @@ pub struct Batch {
     pub received: i64,
     /// A gap that begins or ends with this batch.
     pub gap: Option<GapEvent>,
+    /// How far a log has been read; stays empty for other feeds.
+    pub reading: Reading,
     /// Names as seen, newline-terminated. A name may itself hold a newline: the ends decide.
     names: Vec<u8>,
     /// Where each name ends in `names` (before its newline).
@@ -221,6 +260,7 @@ impl Batch {
     /// Empties the batch and keeps its buffers, unless a hostile frame has blown them up.
     fn clear(&mut self) {
         self.gap = None;
+        self.reading = Reading::default();
         self.names.clear();
         release_excess(&mut self.names, 4 * MAX_NAME_BYTES);
         self.name_ends.clear();
@@ -373,6 +413,23 @@ impl BatchSender {
         self.flush()?;
         self.filling.gap = Some(event);
         self.send()
+    }
+
+    /// Sends a tree head, behind everything read so far, and with it the position the feed has
+    /// reached.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn tree_head(&mut self, position: u64, head: TreeHead) -> Result<(), Closed> {
+        self.filling.position = position;
+        self.filling.reading.tree_head = Some(head);
+        self.send()
+    }
+
+    /// Books what the entry that was pushed last, or will be pushed next, says about the reading
+    /// of its log.
+    pub fn reading(&mut self) -> &mut Reading {
+        &mut self.filling.reading
     }
 
     /// Hands over a part-filled batch; call it before the feed would sleep.

@@ -3,7 +3,7 @@
 //! Owns the message only: one [`Matched`] for every batch, even when nothing in it matched, so
 //! that the writer can apply each feed's batches strictly in sequence.
 
-use crate::batch::GapEvent;
+use crate::batch::{GapEvent, Reading};
 use crate::domain::Views;
 use crate::rule::RuleIndex;
 use crate::stats::FeedIndex;
@@ -22,6 +22,8 @@ pub struct Matched {
     pub received: i64,
     /// A gap that begins or ends here.
     pub gap: Option<GapEvent>,
+    /// How far a log has been read.
+    pub reading: Reading,
     /// What matched.
     pub rows: Vec<MatchedDomain>,
     /// The certificates of those rows.

@@ -97,6 +97,7 @@ impl Matcher {
             position: batch.position,
             received: batch.received,
             gap: batch.gap.clone(),
+            reading: batch.reading.clone(),
             ..Matched::default()
         };
         self.block.fill(batch, &self.stats);

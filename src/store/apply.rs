@@ -10,8 +10,7 @@ use super::merge::{Domain, Hit, Merged};
 use super::run::Run;
 use super::upsert::Upserts;
 use super::waiting::Waiting;
-use super::{gap, integer};
-use crate::batch::now_micros;
+use super::{gap, position};
 use crate::domain::registered_domain;
 use crate::record::Record;
 
@@ -48,16 +47,10 @@ pub(super) fn apply(
     for (feed, change) in &waiting.gaps {
         gap::write(connection, run.id, &feeds[usize::from(*feed)], change)?;
     }
-    let now = now_micros();
     for (feed, progress) in feeds.iter().zip(&waiting.progress) {
-        let Some(progress) = progress else { continue };
-        connection
-            .prepare_cached(
-                "INSERT INTO positions (feed, sequence, position, updated) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (feed) DO UPDATE SET sequence = excluded.sequence,
-                     position = excluded.position, updated = excluded.updated",
-            )?
-            .execute((feed, integer(progress.sequence), integer(progress.position), now))?;
+        if let Some(progress) = progress {
+            position::write(connection, feed, progress)?;
+        }
     }
     Ok(outcome)
 }

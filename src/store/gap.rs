@@ -61,6 +61,14 @@ pub(super) fn write(
             )?
             .execute((at, run, feed, BACKLOG_FULL))
             .map(drop),
+        GapChange::Feed(GapEvent::Entry { at, index, reason, detail }) => connection
+            .prepare_cached(
+                "INSERT INTO gaps (run_id, feed, started, ended, reason, detail, first_index,
+                     last_index)
+                 VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?6)",
+            )?
+            .execute((run, feed, at, reason, detail, integer(*index)))
+            .map(drop),
         GapChange::Dropped { at, rows } => {
             let added = connection
                 .prepare_cached(

@@ -18,6 +18,7 @@ mod gap;
 mod lock;
 mod merge;
 mod open;
+mod position;
 mod purge;
 mod reorder;
 mod run;
@@ -32,9 +33,9 @@ mod tests;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::Connection;
 
-use crate::batch::Applied;
+use crate::batch::{Applied, TreeHead};
 use crate::error::Result;
 use fault::Fault;
 use run::Run;
@@ -83,8 +84,17 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn positions(&self) -> Result<HashMap<String, Applied>> {
-        positions(&self.connection)
+        position::all(&self.connection)
             .map_err(|error| Fault::new("read the positions", error).into_error(&self.file))
+    }
+
+    /// The newest tree head of every CT log that was ever read, by feed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn tree_heads(&self) -> Result<HashMap<String, TreeHead>> {
+        position::tree_heads(&self.connection)
+            .map_err(|error| Fault::new("read the tree heads", error).into_error(&self.file))
     }
 
     /// How far the feed called `feed` is stored.
@@ -92,32 +102,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn last_applied(&self, feed: &str) -> Result<Applied> {
-        last_applied(&self.connection, feed)
+        position::of(&self.connection, feed)
             .map_err(|error| Fault::new("read a position", error).into_error(&self.file))
     }
-}
-
-fn positions(connection: &Connection) -> rusqlite::Result<HashMap<String, Applied>> {
-    connection
-        .prepare("SELECT feed, sequence, position FROM positions")?
-        .query_map([], |row| Ok((row.get(0)?, applied(row, 1)?)))?
-        .collect()
-}
-
-/// The position whose two columns begin at `column`.
-fn applied(row: &Row<'_>, column: usize) -> rusqlite::Result<Applied> {
-    Ok(Applied {
-        sequence: row.get::<_, i64>(column)?.unsigned_abs(),
-        position: row.get::<_, i64>(column + 1)?.unsigned_abs(),
-    })
-}
-
-fn last_applied(connection: &Connection, feed: &str) -> rusqlite::Result<Applied> {
-    let stored = connection
-        .prepare_cached("SELECT sequence, position FROM positions WHERE feed = ?1")?
-        .query_row([feed], |row| applied(row, 0))
-        .optional()?;
-    Ok(stored.unwrap_or_default())
 }
 
 /// A count as SQLite stores it. None of ours comes near 2^63.

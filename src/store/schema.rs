@@ -8,7 +8,7 @@ pub const APPLICATION_ID: i32 = 0x4354_7374;
 
 /// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
 /// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
-pub const STEPS: [&str; 1] = [V1];
+pub const STEPS: [&str; 2] = [V1, V2];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
@@ -124,4 +124,28 @@ CREATE TABLE gaps (
 
 -- What readers of the ancestor's database ask for.
 CREATE VIEW certtransp_domains (domain) AS SELECT domain FROM domains;
+";
+
+/// CT logs: how far each has been read and proven, and which entries could not be read.
+const V2: &str = "
+-- Of log entries that could not be read: the first and the last of them.
+ALTER TABLE gaps ADD COLUMN first_index INTEGER;
+ALTER TABLE gaps ADD COLUMN last_index INTEGER;
+
+-- Of CT logs: entries read, those proven to stand in the signed tree, and the newest time the log
+-- gave one of them (microseconds since the Unix epoch).
+ALTER TABLE positions ADD COLUMN entries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE positions ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE positions ADD COLUMN newest INTEGER;
+
+-- The newest signed tree head of each log, which the next one must be consistent with. signed: as
+-- received. timestamp: when the log signed it, in milliseconds.
+CREATE TABLE tree_heads (
+    feed TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    timestamp INTEGER NOT NULL,
+    signed TEXT NOT NULL,
+    received INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::gap::GapChange;
-use crate::batch::Applied;
+use crate::batch::{Applied, Reading};
 use crate::matched::Matched;
 use crate::stats::FeedIndex;
 
@@ -22,6 +22,25 @@ const MAX_DELAY: Duration = Duration::from_millis(50);
 /// How long a position waits that has moved without rows. It rides with rows that come earlier.
 const MAX_POSITION_DELAY: Duration = Duration::from_secs(1);
 
+/// How far a feed is once what waits is stored.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    pub applied: Applied,
+    /// Of a log: what has been read since the last transaction.
+    pub reading: Reading,
+}
+
+impl Progress {
+    fn follow(&mut self, matched: &mut Matched) {
+        self.applied = Applied { sequence: matched.sequence, position: matched.position };
+        let next = std::mem::take(&mut matched.reading);
+        self.reading.entries += next.entries;
+        self.reading.verified += next.verified;
+        self.reading.newest = self.reading.newest.max(next.newest);
+        self.reading.tree_head = next.tree_head.or(self.reading.tree_head.take());
+    }
+}
+
 /// What is in line for the next transaction, of all feeds together.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
@@ -30,7 +49,7 @@ pub(super) struct Waiting {
     /// Changes to the feeds' gaps, in the order in which they apply.
     pub gaps: Vec<(FeedIndex, GapChange)>,
     /// By feed: how far it is once this is stored. None, or no place: it has not moved.
-    pub progress: Vec<Option<Applied>>,
+    pub progress: Vec<Option<Progress>>,
     /// Rows in `messages`.
     pub rows: usize,
     /// What the messages are booked with in the backlog's account.
@@ -48,8 +67,7 @@ impl Waiting {
         if self.progress.len() <= place {
             self.progress.resize(place + 1, None);
         }
-        self.progress[place] =
-            Some(Applied { sequence: matched.sequence, position: matched.position });
+        self.progress[place].get_or_insert_default().follow(&mut matched);
         self.bytes += matched.bytes;
         let gap = matched.gap.take().map(GapChange::Feed);
         let changes = self.gaps.len();

@@ -19,10 +19,9 @@ use super::gap::Episode;
 use super::merge::Merged;
 use super::reorder::Reorder;
 use super::run::Run;
-use super::waiting::Waiting;
-use super::{Store, last_applied};
+use super::waiting::{Progress, Waiting};
+use super::{Store, position};
 use crate::backlog::Backlog;
-use crate::batch::Applied;
 use crate::error::{Error, Result};
 use crate::matched::Matched;
 use crate::stats::{FeedIndex, Feeds, WriterStats};
@@ -278,10 +277,10 @@ fn is_stored(
     waiting: &Waiting,
 ) -> Result<bool, Fault> {
     for (feed, progress) in feeds.iter().zip(&waiting.progress) {
-        if let Some(Applied { sequence, .. }) = progress {
-            let stored = last_applied(connection, feed)
+        if let Some(Progress { applied, .. }) = progress {
+            let stored = position::of(connection, feed)
                 .map_err(|error| Fault::new("read a position", error))?;
-            return Ok(stored.sequence >= *sequence);
+            return Ok(stored.sequence >= applied.sequence);
         }
     }
     Ok(false)

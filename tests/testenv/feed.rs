@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use certstream::batch::{Batch, BatchSender, Origin, GapEvent};
+use certstream::batch::{Batch, BatchSender, GapEvent, Origin};
 use certstream::error::Result;
 use certstream::feed::Intake;
 use certstream::feed::certstream::{Settings, run};
@@ -94,7 +94,7 @@ impl Watching {
         wait_until("a gap is open", || !self.gaps().is_empty());
         match &self.gaps()[0] {
             GapEvent::Opened { detail, .. } => detail.clone(),
-            GapEvent::Closed { .. } => panic!("a gap ends that never began"),
+            gap => panic!("no gap begins with {gap:?}"),
         }
     }
 

@@ -82,8 +82,29 @@ fn a_newer_version_is_refused() {
     base.write(vec![]);
     made_by(&base, "PRAGMA journal_mode = DELETE; PRAGMA user_version = 99");
     let text = refusal(&base);
-    assert!(text.contains("version 99") && text.contains("up to 1"), "{text}");
+    let known = format!("up to {}", schema::VERSION);
+    assert!(text.contains("version 99") && text.contains(&known), "{text}");
     assert!(open_read_only(&base.file()).unwrap_err().to_string().contains("version 99"));
+}
+
+#[test]
+fn an_older_version_is_brought_up_to_date_and_keeps_its_rows() {
+    let base = Base::new();
+    let first = format!(
+        "{} PRAGMA application_id = {}; PRAGMA user_version = 1;
+         INSERT INTO domains VALUES (1, 'old.example', 'old.example', 5, 6, 7);
+         INSERT INTO positions VALUES ('left', 4, 40, 9);
+         INSERT INTO runs VALUES (1, 1, 2, '0.1.0', 'watch', 1, x'00', 'done');
+         INSERT INTO gaps VALUES (1, 1, 'left', 2, 3, 'disconnected', 'reset', 0);",
+        schema::STEPS[0],
+        schema::APPLICATION_ID
+    );
+    made_by(&base, &first);
+    base.write(vec![message(5, vec![row("new.example")])]);
+    assert_eq!(base.sightings(), ["new.example 1", "old.example 7"]);
+    assert_eq!(base.column::<i64>("SELECT sequence FROM positions"), [5]);
+    assert_eq!(base.column::<Option<i64>>("SELECT first_index FROM gaps"), [None]);
+    assert_eq!(base.column::<i32>("PRAGMA user_version"), [schema::VERSION]);
 }
 
 #[test]

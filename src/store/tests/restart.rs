@@ -1,8 +1,8 @@
 //! Order, restarts and unclean ends.
 
 use super::*;
-use crate::batch::GapEvent;
-use crate::store::{Applied, purge};
+use crate::batch::{Applied, GapEvent, Reading, TreeHead};
+use crate::store::purge;
 
 #[test]
 fn a_restart_keeps_everything_and_goes_on_after_it() {
@@ -52,6 +52,46 @@ fn a_feed_that_repeats_a_number_ends_the_run() {
     let twice = vec![message(1, vec![]), message(1, vec![])];
     let error = base.write_with(base.writer(None), twice).unwrap_err().to_string();
     assert!(error.contains("feed left numbered two batches 1"), "{error}");
+}
+
+#[test]
+fn what_was_read_of_a_log_adds_up_and_its_newest_tree_head_stays() {
+    let base = Base::new();
+    let read = |sequence, entries, verified, newest, size: Option<u64>| Matched {
+        reading: Reading {
+            entries,
+            verified,
+            newest,
+            tree_head: size.map(|size| TreeHead {
+                size,
+                root: [size as u8; 32],
+                timestamp: 1000 + size,
+                signed: format!("note {size}").into(),
+            }),
+        },
+        ..message(sequence, Vec::new())
+    };
+    base.write(vec![read(1, 10, 4, Some(70), Some(7)), read(2, 5, 5, None, Some(9))]);
+    base.write(vec![read(3, 1, 0, Some(80), None)]);
+    let totals = base.column::<String>(
+        "SELECT entries || ' ' || verified || ' ' || newest || ' ' || position FROM positions",
+    );
+    assert_eq!(totals, ["16 9 80000 30"]);
+    let heads = base.begin().tree_heads().unwrap();
+    assert_eq!((heads.len(), heads["left"].size, &*heads["left"].signed), (1, 9, "note 9"));
+    assert_eq!(heads["left"].root, [9; 32]);
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_a_gap_of_one() {
+    let base = Base::new();
+    let gap = GapEvent::Entry { at: 5, index: 77, reason: "no certificate", detail: "x".into() };
+    base.write(vec![Matched { gap: Some(gap), ..message(1, Vec::new()) }]);
+    let gaps = base.column::<String>(
+        "SELECT started || ' ' || ended || ' ' || reason || ' ' || first_index || ' ' || last_index
+         FROM gaps",
+    );
+    assert_eq!(gaps, ["5 5 no certificate 77 77"]);
 }
 
 #[test]

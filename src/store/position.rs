@@ -1,0 +1,92 @@
+//! Positions: how far each feed is stored, and of a log also how much of it was proven.
+//!
+//! Owns the `positions` and `tree_heads` tables.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::integer;
+use super::waiting::Progress;
+use crate::batch::{Applied, TreeHead, now_micros};
+
+/// How far every feed is stored that ever was.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, Applied>> {
+    connection
+        .prepare("SELECT feed, sequence, position FROM positions")?
+        .query_map([], |row| Ok((row.get(0)?, applied(row, 1)?)))?
+        .collect()
+}
+
+/// How far the feed called `feed` is stored.
+pub(super) fn of(connection: &Connection, feed: &str) -> rusqlite::Result<Applied> {
+    let stored = connection
+        .prepare_cached("SELECT sequence, position FROM positions WHERE feed = ?1")?
+        .query_row([feed], |row| applied(row, 0))
+        .optional()?;
+    Ok(stored.unwrap_or_default())
+}
+
+/// The position whose two columns begin at `column`.
+fn applied(row: &Row<'_>, column: usize) -> rusqlite::Result<Applied> {
+    Ok(Applied {
+        sequence: row.get::<_, i64>(column)?.unsigned_abs(),
+        position: row.get::<_, i64>(column + 1)?.unsigned_abs(),
+    })
+}
+
+/// The newest tree head of every log that ever was read, by feed.
+pub(super) fn tree_heads(connection: &Connection) -> rusqlite::Result<HashMap<String, TreeHead>> {
+    connection
+        .prepare("SELECT feed, size, root, timestamp, signed FROM tree_heads")?
+        .query_map([], |row| {
+            let head = TreeHead {
+                size: row.get::<_, i64>(1)?.unsigned_abs(),
+                root: row.get(2)?,
+                timestamp: row.get::<_, i64>(3)?.unsigned_abs(),
+                signed: row.get::<_, String>(4)?.into(),
+            };
+            Ok((row.get(0)?, head))
+        })?
+        .collect()
+}
+
+/// Writes how far `feed` is, within the transaction that is open.
+pub(super) fn write(
+    connection: &Connection,
+    feed: &str,
+    progress: &Progress,
+) -> rusqlite::Result<()> {
+    let Progress { applied, reading } = progress;
+    let now = now_micros();
+    let newest = reading.newest.map(|millis| integer(millis.saturating_mul(1000)));
+    connection
+        .prepare_cached(
+            "INSERT INTO positions (feed, sequence, position, updated, entries, verified, newest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (feed) DO UPDATE SET sequence = excluded.sequence,
+                 position = excluded.position, updated = excluded.updated,
+                 entries = entries + excluded.entries, verified = verified + excluded.verified,
+                 newest = ifnull(excluded.newest, newest)",
+        )?
+        .execute((
+            feed,
+            integer(applied.sequence),
+            integer(applied.position),
+            now,
+            integer(reading.entries),
+            integer(reading.verified),
+            newest,
+        ))?;
+    let Some(head) = &reading.tree_head else { return Ok(()) };
+    connection
+        .prepare_cached(
+            "INSERT INTO tree_heads (feed, size, root, timestamp, signed, received)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (feed) DO UPDATE SET size = excluded.size, root = excluded.root,
+                 timestamp = excluded.timestamp, signed = excluded.signed,
+                 received = excluded.received",
+        )?
+        .execute((feed, integer(head.size), head.root, integer(head.timestamp), &*head.signed, now))
+        .map(drop)
+}
