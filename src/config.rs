@@ -3,6 +3,8 @@
 //! Owns the file's keys, their defaults and the messages about mistakes in it. Acts on nothing:
 //! opening, connecting and compiling are the business of those who get the values.
 
+mod ct;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,11 +12,13 @@ use crate::error::{Error, Result};
 use crate::rule::{Anchor, RuleEntry};
 use crate::yaml::{Document, Field, Table};
 
+pub use ct::{Ct, CtSource, LogListPlace, Start, Verification};
+
 /// Where a config is looked for when none is named. The second is the ancestor's.
 const PLACES: [&str; 2] = ["config.yaml", "input/config.yaml"];
 
-const KEYS: [&str; 7] =
-    ["certstream", "rules", "rule_files", "allow", "database", "engine", "export"];
+const KEYS: [&str; 8] =
+    ["certstream", "ct", "rules", "rule_files", "allow", "database", "engine", "export"];
 const CERTSTREAM_KEYS: [&str; 4] = ["server", "input", "output", "anchor"];
 const SERVER_KEYS: [&str; 4] = ["url", "stream", "token_env", "ca_file"];
 const DATABASE_KEYS: [&str; 5] = ["filename", "purge", "synchronous", "cache", "backlog"];
@@ -37,6 +41,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Certstream servers to watch, all at once.
     pub servers: Vec<Server>,
+    /// CT logs to read.
+    pub ct: Ct,
     /// The ancestor's rule file: one regex a line.
     pub input: Option<PathBuf>,
     /// Further rule files, in either format.
@@ -114,6 +120,7 @@ impl Config {
         Self {
             file: None,
             servers: Vec::new(),
+            ct: Ct::default(),
             input: None,
             rule_files: Vec::new(),
             rules: Vec::new(),
@@ -174,6 +181,9 @@ impl Config {
         let root = document.root().table(&KEYS)?;
         if let Some(certstream) = root.get("certstream") {
             config.read_certstream(&certstream.table(&CERTSTREAM_KEYS)?, &folder)?;
+        }
+        if let Some(ct) = root.get("ct") {
+            config.ct = Ct::read(&ct.table(&ct::KEYS)?, &folder)?;
         }
         if let Some(rules) = root.get("rules") {
             config.rules = RuleEntry::read_list(&rules)?;
@@ -416,8 +426,8 @@ mod tests {
                 ":3:3: certstream.server: this key stands on line 2 already\n  remedy: keep one",
             ),
             (
-                "ct: {enabled: true}\n",
-                ":1:1: ct: unknown key\n  remedy: known here: certstream, rules, rule_files",
+                "observe: {listen: x}\n",
+                ":1:1: observe: unknown key\n  remedy: known here: certstream, ct, rules, rule_files",
             ),
             (
                 "certstream: {input: ''}\n",

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Spanned};
@@ -299,6 +300,27 @@ impl<'d> Field<'d> {
         };
         let size = number.parse::<usize>().ok().and_then(|n| n.checked_mul(factor));
         size.filter(|size| *size > 0).ok_or_else(wrong)
+    }
+
+    /// A duration above zero: a number of seconds, or one with `s`, `min` or `h` behind it.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn duration(&self) -> Result<Duration> {
+        let wrong = || self.wrong("a duration above zero", &format!("{}: 60 s", self.last_key()));
+        let (Value::Text(text) | Value::Number(text)) = &self.value.value else {
+            return Err(wrong());
+        };
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let factor = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "s" => 1,
+            "min" => 60,
+            "h" => 3600,
+            _ => return Err(wrong()),
+        };
+        let seconds = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+        seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(wrong)
     }
 
     /// One of a few words.
