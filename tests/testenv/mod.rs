@@ -1,8 +1,9 @@
 //! The one harness of the integration tests: real servers on loopback, certificates made on the
-//! fly, feeds that run as in production. Waits for conditions, never for time to pass.
+//! fly, CT logs, feeds that run as in production. Waits for conditions, never for time to pass.
 
 mod certificates;
 mod feed;
+pub mod log;
 mod program;
 mod server;
 

@@ -134,7 +134,7 @@ impl Drop for Server {
 }
 
 /// What secures the connections; the authority's certificate goes to `ca_file`.
-fn acceptor(tls: Tls, ca_file: &Path) -> Option<TlsAcceptor> {
+pub(super) fn acceptor(tls: Tls, ca_file: &Path) -> Option<TlsAcceptor> {
     let authority = Authority::named("certstream tests");
     std::fs::write(ca_file, &authority.pem).unwrap();
     let here = ["127.0.0.1", "localhost"];
@@ -201,12 +201,7 @@ impl Visit {
     }
 
     fn secured(self) -> io::Result<Stream> {
-        Ok(match self.acceptor {
-            None => Stream::Plain(self.tcp),
-            Some(acceptor) => Stream::Secured(Box::new(
-                acceptor.accept(self.tcp).map_err(|error| io::Error::other(error.to_string()))?,
-            )),
-        })
+        Stream::accept(self.tcp, self.acceptor.as_ref())
     }
 }
 
@@ -282,9 +277,22 @@ pub fn frame(is_final: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-enum Stream {
+/// The bytes of a connection.
+pub(super) enum Stream {
     Plain(TcpStream),
     Secured(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Speaks TLS first where there is an acceptor.
+    pub(super) fn accept(tcp: TcpStream, acceptor: Option<&TlsAcceptor>) -> io::Result<Self> {
+        Ok(match acceptor {
+            None => Self::Plain(tcp),
+            Some(acceptor) => Self::Secured(Box::new(
+                acceptor.accept(tcp).map_err(|error| io::Error::other(error.to_string()))?,
+            )),
+        })
+    }
 }
 
 impl Read for Stream {
