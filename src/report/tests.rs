@@ -35,7 +35,7 @@ INSERT INTO gaps (run_id, feed, started, ended, reason, detail, rows_dropped)
         'backlog full', '', 12345 FROM clock
     UNION ALL SELECT 4, 'wss://ct.example/', now - 5 * minute, NULL, 'disconnected',
         '502' || char(27, 10) || 'Bad Gateway', 0 FROM clock;
-INSERT INTO positions SELECT 'wss://ct.example/', 9, 1234567, now - 6 * minute FROM clock;
+INSERT INTO positions (feed, sequence, position, updated) SELECT 'wss://ct.example/', 9, 1234567, now - 6 * minute FROM clock;
 ";
 
 const EXPECTED: &str = r"Report of 2026-11-24T09:45:00Z, all times UTC
