@@ -139,8 +139,10 @@ impl Frames {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    fn push(&mut self, frame: &[u8]) {
-        self.bytes.extend_from_slice(frame);
+    fn push(&mut self, parts: &[&[u8]]) {
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
         self.ends.push(offset(self.bytes.len()));
     }
 
@@ -224,8 +226,9 @@ impl Batch {
         &self.frames
     }
 
-    /// Adds a certificate update: its frame unchanged, and its names as seen.
-    fn push<'n>(&mut self, frame: &[u8], names: impl Iterator<Item = &'n str>) {
+    /// Adds a certificate update: its frame unchanged, in one or more parts, and its names as
+    /// seen.
+    fn push<'n>(&mut self, frame: &[&[u8]], names: impl Iterator<Item = &'n str>) {
         self.push_frame(frame);
         for name in names {
             self.names.extend_from_slice(name.as_bytes());
@@ -239,7 +242,7 @@ impl Batch {
     }
 
     /// Adds a frame without names (a heartbeat, a refused frame): it counts and can be recorded.
-    fn push_frame(&mut self, frame: &[u8]) {
+    fn push_frame(&mut self, frame: &[&[u8]]) {
         if self.frames.is_empty() {
             self.received = now_micros();
         }
@@ -323,6 +326,27 @@ impl<'b> Update<'b> {
     }
 }
 
+/// An entry of a log on its way into a batch. Its frame there is the index, 8 bytes little-endian,
+/// and then `bytes`: [`indexed`] takes them apart again.
+#[derive(Clone, Copy, Debug)]
+pub struct LogEntry<'e> {
+    /// Its index in the log.
+    pub index: u64,
+    /// As it was fetched.
+    pub bytes: &'e [u8],
+    /// When the log took it in, in milliseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// Whether it was proven to stand in the log's signed tree.
+    pub verified: bool,
+}
+
+/// Index and bytes of a log entry's frame; none where the frame is none.
+#[must_use]
+pub fn indexed(frame: &[u8]) -> Option<(u64, &[u8])> {
+    let (index, bytes) = frame.split_first_chunk()?;
+    Some((u64::from_le_bytes(*index), bytes))
+}
+
 /// The next stage is gone: the run is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
@@ -389,8 +413,29 @@ impl BatchSender {
         if !self.filling.has_room_for(frame) {
             self.flush()?;
         }
-        self.filling.push(frame, names);
+        self.filling.push(&[frame], names);
         self.filled_to(position)
+    }
+
+    /// Adds the entry of a log: its index (see [`LogEntry`]) and its bytes as they were fetched.
+    /// The position is the index of the next one.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn push_entry<'n>(
+        &mut self,
+        entry: &LogEntry<'_>,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<(), Closed> {
+        if !self.filling.has_room_for(entry.bytes) {
+            self.flush()?;
+        }
+        self.filling.push(&[&entry.index.to_le_bytes(), entry.bytes], names);
+        let reading = &mut self.filling.reading;
+        reading.entries += 1;
+        reading.verified += u64::from(entry.verified);
+        reading.newest = reading.newest.max(Some(entry.timestamp));
+        self.filled_to(entry.index + 1)
     }
 
     /// Adds a frame that carries no names (heartbeat, unknown type, refused).
@@ -401,7 +446,7 @@ impl BatchSender {
         if !self.filling.has_room_for(frame) {
             self.flush()?;
         }
-        self.filling.push_frame(frame);
+        self.filling.push_frame(&[frame]);
         self.filled_to(position)
     }
 
@@ -410,9 +455,7 @@ impl BatchSender {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn gap(&mut self, event: GapEvent) -> Result<(), Closed> {
-        self.flush()?;
-        self.filling.gap = Some(event);
-        self.send()
+        self.gap_to(self.filling.position, event)
     }
 
     /// Sends a tree head, behind everything read so far, and with it the position the feed has
@@ -426,10 +469,15 @@ impl BatchSender {
         self.send()
     }
 
-    /// Books what the entry that was pushed last, or will be pushed next, says about the reading
-    /// of its log.
-    pub fn reading(&mut self) -> &mut Reading {
-        &mut self.filling.reading
+    /// Sends a gap that leads to `position`, behind everything read so far.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn gap_to(&mut self, position: u64, event: GapEvent) -> Result<(), Closed> {
+        self.flush()?;
+        self.filling.position = position;
+        self.filling.gap = Some(event);
+        self.send()
     }
 
     /// Hands over a part-filled batch; call it before the feed would sleep.
@@ -530,6 +578,24 @@ mod tests {
         assert_eq!(received.try_recv().unwrap().position, 2);
         assert_eq!(received.try_recv().unwrap().position, 3);
         assert!(received.is_empty());
+    }
+
+    #[test]
+    fn log_entries_carry_their_index_and_add_up() {
+        let (mut out, received, _give_back) = sender();
+        for (index, timestamp) in [(41, 7), (42, 5)] {
+            let entry = LogEntry { index, bytes: b"leaf", timestamp, verified: index == 42 };
+            out.push_entry(&entry, ["a.com"].into_iter()).unwrap();
+        }
+        out.gap_to(44, GapEvent::Closed { at: 1 }).unwrap();
+        let batch = received.try_recv().unwrap();
+        assert_eq!(batch.position, 43);
+        assert_eq!(indexed(batch.frames().get(1)), Some((42, &b"leaf"[..])));
+        assert_eq!(indexed(b"short"), None);
+        let read = Reading { entries: 2, verified: 1, newest: Some(7), tree_head: None };
+        assert_eq!(batch.reading, read);
+        let gap = received.try_recv().unwrap();
+        assert_eq!((gap.position, gap.reading), (44, Reading::default()));
     }
 
     #[test]

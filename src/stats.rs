@@ -55,6 +55,12 @@ pub struct FeedStats {
     pub unknown: Counter,
     /// Frames refused, by reason.
     pub refused: [Counter; FrameFault::ALL.len()],
+    /// Entries of a log that could not be read.
+    pub unreadable: Counter,
+    /// Of a log: entries in its newest tree. Written by the feed.
+    pub tree_size: AtomicU64,
+    /// Of a log: entries read, from its first on. Written by the feed.
+    pub position: AtomicU64,
     /// Connections made after the first.
     pub reconnects: Counter,
     /// Gaps opened.
