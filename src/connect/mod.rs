@@ -5,6 +5,7 @@
 //! caller's business.
 
 mod fault;
+pub mod http;
 mod socket;
 mod tls;
 

@@ -34,11 +34,7 @@ impl Trust {
                     builder.add_root_certificate(authority);
                 }
             }
-            None if !system_has_authorities() => {
-                return Err(Error::usage("this system has no store of certificate authorities")
-                    .remedy("install the package `ca-certificates`, or name a `ca_file`"));
-            }
-            None => {}
+            None => check_system()?,
         }
         let connector = builder.build().map_err(|error| {
             Error::failed(format!("TLS cannot be set up: {error}"))
@@ -98,9 +94,42 @@ fn system_has_authorities() -> bool {
         })
 }
 
+/// Without a file of our own the system must trust somebody.
+fn check_system() -> Result<()> {
+    if system_has_authorities() {
+        return Ok(());
+    }
+    Err(Error::usage("this system has no store of certificate authorities")
+        .remedy("install the package `ca-certificates`, or name a `ca_file`"))
+}
+
+/// All authorities to trust with `ca_file`, the system's among them, DER; none without a file,
+/// when OpenSSL's own defaults serve.
+///
+/// # Errors
+/// As [`Trust::load`].
+pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Option<Vec<Vec<u8>>>> {
+    let Some(file) = ca_file else { return check_system().map(|()| None) };
+    let mut roots = authorities(file)?;
+    let found = openssl_probe::probe();
+    if let Some(bundle) = found.cert_file {
+        // What the system trusts is not ours to judge: a bundle that cannot be read is none.
+        let bundle = fs::read(bundle).ok();
+        roots.extend(
+            bundle.and_then(|pem| Certificate::stack_from_pem(&pem).ok()).into_iter().flatten(),
+        );
+    }
+    let der = |root: &Certificate| {
+        root.to_der().map_err(|error| {
+            Error::usage(format!("the CA file holds a broken certificate: {error}")).in_file(file)
+        })
+    };
+    roots.iter().map(der).collect::<Result<_>>().map(Some)
+}
+
 /// Tells apart why a handshake failed. native-tls keeps OpenSSL's verdict on the certificate to
 /// itself and only appends its text, in parentheses, to the error's.
-fn fault(error: &native_tls::Error) -> ConnectFault {
+pub(super) fn fault(error: &native_tls::Error) -> ConnectFault {
     let text = error.to_string();
     let verdict = text.rsplit_once('(').map_or("", |(_, verdict)| verdict.trim_end_matches(')'));
     match verdict {

@@ -1,0 +1,236 @@
+//! HTTP requests: one GET, within one deadline and one size.
+//!
+//! Owns what keeps a server from holding or flooding us, and the telling apart of what can go
+//! wrong. `ureq` speaks the protocol and keeps connections alive; TLS is the system's OpenSSL, and
+//! certificates are always verified. What is asked for, and whether again, is the caller's
+//! business.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use ureq::http::header::RETRY_AFTER;
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Proxy};
+
+use super::fault::ConnectFault;
+use super::tls;
+use crate::error::{Error, Result};
+
+/// What a server may ask us to stay away for at most: bounds what a mistake of its costs.
+const LONGEST_STAY_AWAY: Duration = Duration::from_secs(600);
+/// Redirects followed. A log has no reason for any but the odd move to `https`.
+const REDIRECTS: u32 = 3;
+/// Connections kept open to one host: as many as are fetched at once.
+const IDLE: usize = 8;
+/// Characters of a refusal's own words that are shown.
+const WORDS: usize = 200;
+
+/// Why there is no body.
+#[derive(Debug)]
+pub enum HttpFault {
+    /// 404 or 410: it is not there.
+    NotFound(u16),
+    /// 429 or 503: we are asked to come back later.
+    Busy {
+        /// The status.
+        status: u16,
+        /// For how long we are asked to stay away.
+        retry_after: Option<Duration>,
+    },
+    /// Another status of the 400s, and the server's words, escaped.
+    Refused(u16, String),
+    /// Another status.
+    Status(u16),
+    /// The body has more bytes than this.
+    TooLarge(usize),
+    /// The deadline was reached.
+    TimedOut,
+    /// No connection could be made.
+    Connect(ConnectFault),
+    /// The answer broke off or is none.
+    Broken(String),
+}
+
+impl fmt::Display for HttpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(status) => write!(f, "not there ({status})"),
+            Self::Busy { status, retry_after: Some(wait) } => {
+                write!(f, "asked to come back in {} s ({status})", wait.as_secs())
+            }
+            Self::Busy { status, retry_after: None } => {
+                write!(f, "asked to come back later ({status})")
+            }
+            Self::Refused(status, words) if words.is_empty() => write!(f, "refused ({status})"),
+            Self::Refused(status, words) => write!(f, "refused ({status}): {words}"),
+            Self::Status(status) => write!(f, "the server answered {status}"),
+            Self::TooLarge(limit) => write!(f, "the answer is larger than {limit} bytes"),
+            Self::TimedOut => f.write_str("no whole answer in time"),
+            Self::Connect(fault) => fault.fmt(f),
+            Self::Broken(what) => write!(f, "the answer is broken: {}", what.escape_default()),
+        }
+    }
+}
+
+/// How connections are made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HttpSettings<'s> {
+    /// Certificate authorities to trust beside the system's, PEM.
+    pub ca_file: Option<&'s Path>,
+    /// HTTP CONNECT proxy; none: as the environment says (`HTTPS_PROXY`, `NO_PROXY`).
+    pub proxy: Option<&'s str>,
+    /// How the owner of a server can reach whoever runs this; goes into the `User-Agent`.
+    pub contact: Option<&'s str>,
+}
+
+/// Asks servers. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: Agent,
+}
+
+impl Client {
+    /// A client of which each request has `deadline` for everything, the last byte included.
+    ///
+    /// # Errors
+    /// When the CA file cannot serve, nobody at all would be trusted, or the proxy is none.
+    pub fn new(settings: HttpSettings<'_>, deadline: Duration) -> Result<Self> {
+        let proxy = match settings.proxy {
+            Some(url) => Some(Proxy::new(url).map_err(|error| {
+                Error::usage(format!("`{url}` is no proxy: {error}"))
+                    .at_key("ct.proxy")
+                    .remedy("write, for example: proxy: 'http://proxy.example.com:3128'")
+            })?),
+            None => Proxy::try_from_env(),
+        };
+        let roots = match tls::extra_roots(settings.ca_file)? {
+            None => RootCerts::PlatformVerifier,
+            Some(roots) => {
+                let roots = roots.iter().map(|der| Certificate::from_der(der).to_owned());
+                RootCerts::Specific(Arc::new(roots.collect()))
+            }
+        };
+        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(roots).build();
+        let agent = Agent::config_builder()
+            .timeout_global(Some(deadline))
+            .http_status_as_error(false)
+            .max_redirects(REDIRECTS)
+            .max_idle_connections_per_host(IDLE)
+            .proxy(proxy)
+            .tls_config(tls)
+            .user_agent(user_agent(settings.contact))
+            .build()
+            .new_agent();
+        Ok(Self { agent })
+    }
+
+    /// The body at `url`, unpacked where the server packed it, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, HttpFault> {
+        let mut answer = self.agent.get(url).call().map_err(|error| fault(error, limit))?;
+        let status = answer.status().as_u16();
+        match status {
+            200 => {
+                let body = answer.body_mut().with_config().limit(limit as u64);
+                body.read_to_vec().map_err(|error| fault(error, limit))
+            }
+            404 | 410 => Err(HttpFault::NotFound(status)),
+            429 | 503 => {
+                let header = answer.headers().get(RETRY_AFTER);
+                let asked = header.and_then(|value| value.to_str().ok());
+                let retry_after = asked.and_then(|text| retry_after(text, Timestamp::now()));
+                Err(HttpFault::Busy { status, retry_after })
+            }
+            400..=499 => {
+                let body = answer.body_mut().with_config().limit(4096);
+                let words = body.read_to_string().unwrap_or_default();
+                let words = words.trim().escape_default().take(WORDS).collect();
+                Err(HttpFault::Refused(status, words))
+            }
+            _ => Err(HttpFault::Status(status)),
+        }
+    }
+}
+
+fn user_agent(contact: Option<&str>) -> String {
+    let name = concat!("certstream/", env!("CARGO_PKG_VERSION"));
+    contact.map_or_else(|| name.to_owned(), |contact| format!("{name} (+{contact})"))
+}
+
+/// How long the value of a `Retry-After` header asks us to stay away, bounded: it is a number of
+/// seconds or an HTTP date (RFC 9110, section 10.2.3).
+#[must_use]
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let asked = match value.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+            // A date that has passed asks for nothing.
+            Duration::try_from(date.duration_since(now)).unwrap_or_default()
+        }
+    };
+    Some(asked.min(LONGEST_STAY_AWAY))
+}
+
+fn fault(error: ureq::Error, limit: usize) -> HttpFault {
+    use std::io::ErrorKind;
+    match error {
+        ureq::Error::Timeout(_) => HttpFault::TimedOut,
+        ureq::Error::BodyExceedsLimit(_) => HttpFault::TooLarge(limit),
+        ureq::Error::NativeTls(error) => HttpFault::Connect(tls::fault(&error)),
+        ureq::Error::HostNotFound => HttpFault::Connect(ConnectFault::Unresolved(
+            std::io::Error::new(ErrorKind::NotFound, "no such host"),
+        )),
+        ureq::Error::ConnectionFailed => HttpFault::Connect(ConnectFault::Unreachable(
+            std::io::Error::other("the connection failed"),
+        )),
+        ureq::Error::Io(error) => match error.kind() {
+            ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable => HttpFault::Connect(ConnectFault::Unreachable(error)),
+            ErrorKind::TimedOut => HttpFault::TimedOut,
+            _ => wrapped(error, limit),
+        },
+        other => HttpFault::Broken(other.to_string()),
+    }
+}
+
+/// A fault that `ureq` has wrapped in an I/O error on its way through a reader.
+fn wrapped(error: std::io::Error, limit: usize) -> HttpFault {
+    match error.downcast::<ureq::Error>() {
+        // Not once more through I/O errors: one wrapping is what there is.
+        Ok(ureq::Error::Io(error)) | Err(error) => HttpFault::Broken(error.to_string()),
+        Ok(inner) => fault(inner, limit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_bounded() {
+        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
+        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(retry_after(date, now), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("Sun, 06 Nov 2094 08:49:37 GMT", now), None, "a wrong weekday");
+        assert_eq!(retry_after("99999999", now), Some(LONGEST_STAY_AWAY));
+        assert_eq!(retry_after("soon", now), None);
+    }
+
+    #[test]
+    fn whoever_runs_this_can_be_reached() {
+        let contact = user_agent(Some("soc@example.com"));
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(contact, format!("certstream/{version} (+soc@example.com)"));
+        assert_eq!(user_agent(None), format!("certstream/{version}"));
+    }
+}
