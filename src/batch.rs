@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use crate::ctlog::LogName;
+use crate::ctlog::LogSource;
 use crate::stats::{FeedIndex, RecorderStats};
 
 /// Frames after which a batch closes: measured hand-off cost falls from 74 ns at 1 to 4 ns at 256
@@ -102,9 +102,10 @@ pub enum Content {
     #[default]
     Updates,
     /// Entries of a CT log.
-    Entries(Arc<LogName>),
-    /// Lines of a CT log's names tiles: names alone, not covered by the log's signature.
-    Names(Arc<LogName>),
+    Entries(Arc<LogSource>),
+    /// Entries of a CT log's names tiles, not covered by the log's signature: names alone, and for
+    /// frames the index and the log's time of each.
+    Names(Arc<LogSource>),
 }
 
 /// Frames as they were received, one after another.

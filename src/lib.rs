@@ -18,9 +18,10 @@
 pub mod error;
 pub mod stop;
 
-pub mod ctlog;
 pub mod domain;
 pub mod update;
+
+pub mod ctlog;
 
 pub mod yaml;
 

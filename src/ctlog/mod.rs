@@ -4,33 +4,38 @@
 //! Owns the formats of RFC 6962, of static-ct-api (c2sp.org/static-ct-api) and of Chrome's log
 //! list, and the Merkle tree arithmetic. Fetches nothing: bytes come in, values go out.
 
+mod certificate;
 mod checkpoint;
+mod der_names;
+mod entry;
+mod entry_fault;
+mod get_entries;
 mod hash_tiles;
 mod key;
 mod list;
 mod merkle;
+mod names_tile;
 mod proof;
+mod source;
+mod tile;
 mod tile_id;
+mod wire;
 
+pub use certificate::{CertificateFault, LogName, evidence, names, parsed_names};
 pub use checkpoint::{CheckpointFault, SignedTreeHead, checkpoint, signed_tree_head};
+pub use der_names::{DerNames, Unsure, der_names};
+pub use entry::{Entry, EntryKind, MAX_ENTRY, read_frame, write_frame};
+pub use entry_fault::EntryFault;
+pub use get_entries::read_get_entries;
 pub use hash_tiles::{HashFault, HashTiles, Tiles};
 pub use key::{Key, SignatureFault};
 pub use list::{Interval, ListFault, Log, LogList, LogProtocol, Standing, State};
 pub use merkle::{Frontier, Hash, leaf_hash, node_hash, root_of};
+pub use names_tile::{NamedEntry, NamesTileReader};
 pub use proof::{ConsistencyProof, ProofFault};
+pub use source::LogSource;
+pub use tile::{TileFault, read_data_tile};
 pub use tile_id::{Kind, TILE, TileId};
 
 /// What RFC 6962 calls a log by: SHA-256 of its public key.
 pub type LogId = [u8; 32];
-
-/// The log an entry stands in, as evidence shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogName {
-    /// Its name in the list of logs.
-    pub name: String,
-    /// Where it is read: the URL of its API, or its monitoring prefix.
-    pub url: String,
-}
-
-// Entries.
-// Trust.

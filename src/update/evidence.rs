@@ -9,9 +9,9 @@ use simd_json::tape::Value;
 /// longer one is left out.
 pub const MAX_TEXT: usize = 4096;
 /// Hex digits a serial number may have: RFC 5280 allows 40, some authorities wrote more.
-const MAX_SERIAL: usize = 128;
+pub(crate) const MAX_SERIAL: usize = 128;
 /// Seconds since the Unix epoch that RFC 3339 can show: years 1 to 9999.
-const SHOWABLE: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+pub(crate) const SHOWABLE: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// What a certificate update says about its certificate, kept for what matched. Every field is
 /// optional: servers leave out or null what they do not have, and what is of the wrong type, out
@@ -23,7 +23,8 @@ pub struct Evidence {
     pub update_type: Option<Box<str>>,
     /// SHA-1 of the certificate, 40 lower-case hex digits.
     pub fingerprint: Option<Box<str>>,
-    /// SHA-256 of the certificate, 64 lower-case hex digits.
+    /// SHA-256 of the certificate, 64 lower-case hex digits. Of a `PrecertLogEntry` it is that of
+    /// the precertificate as submitted, which the log's signature does not cover.
     pub sha256: Option<Box<str>>,
     /// The issuer's name as `C=…, O=…, CN=…`, whichever are present; else the server's own text.
     pub issuer: Option<Box<str>>,
@@ -207,14 +208,24 @@ fn distinguished_name(name: &Value<'_, '_>) -> Option<Box<str>> {
             _ => {}
         }
     }
-    let parts: Vec<String> = [("C", country), ("O", organisation), ("CN", common_name)]
-        .into_iter()
-        .filter_map(|(key, value)| value.map(|value| format!("{key}={value}")))
-        .collect();
-    let joined = parts.join(", ");
+    let joined = issuer_text(country, organisation, common_name);
     if joined.is_empty() {
         aggregated.map(Into::into)
     } else {
         (joined.len() <= MAX_TEXT).then(|| joined.into_boxed_str())
     }
+}
+
+/// An issuer's name in the one form that unites a certificate across feeds; empty where no part of
+/// it is given.
+pub(crate) fn issuer_text(
+    country: Option<&str>,
+    organisation: Option<&str>,
+    common_name: Option<&str>,
+) -> String {
+    let parts: Vec<String> = [("C", country), ("O", organisation), ("CN", common_name)]
+        .into_iter()
+        .filter_map(|(key, value)| value.map(|value| format!("{key}={value}")))
+        .collect();
+    parts.join(", ")
 }

@@ -14,6 +14,7 @@ use simd_json::{Buffers, ErrorType, INPUT_PADDING, Tape};
 
 use evidence::members;
 pub use evidence::{Evidence, MAX_TEXT};
+pub(crate) use evidence::{MAX_SERIAL, SHOWABLE, issuer_text};
 pub use fault::FrameFault;
 
 /// Bytes a frame may have. The largest certificates make frames of some 100 KB; beyond this a

@@ -1,0 +1,149 @@
+//! Names tiles, Sunlight's extension of static-ct-api: a JSON line of names for each entry.
+//!
+//! Owns the reading of the lines by simd-json into reused buffers. Nothing in a names tile is
+//! covered by the log's signature.
+
+use std::fmt;
+
+use simd_json::prelude::*;
+use simd_json::tape::{Array, Value};
+use simd_json::{Buffers, INPUT_PADDING, Tape};
+
+use super::certificate::visit_names;
+use super::{EntryFault, TileFault};
+
+/// How deep a line's JSON may nest: lines reach 3.
+const MAX_DEPTH: usize = 16;
+/// Bytes of a line up to which the buffers are kept for the next tile.
+const KEPT_BYTES: usize = 256 * 1024;
+
+/// What a line says about its entry.
+#[derive(Clone, Copy)]
+pub struct NamedEntry<'t> {
+    timestamp: Option<u64>,
+    dns: Option<Array<'t, 't>>,
+    common_name: Option<&'t str>,
+}
+
+impl NamedEntry<'_> {
+    /// When the log took the entry, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<u64> {
+        self.timestamp
+    }
+
+    /// Hands the names to `visit`, as [`names`](super::names) would those of the certificate. What
+    /// is no text in the list is passed over.
+    pub fn names(&self, visit: impl FnMut(&str)) {
+        let dns = self.dns.into_iter().flat_map(|dns| dns.iter());
+        visit_names(dns.filter_map(|name| name.into_string()), self.common_name, visit);
+    }
+}
+
+impl fmt::Debug for NamedEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        self.names(|name| {
+            list.entry(&name);
+        });
+        list.finish()
+    }
+}
+
+/// Reads names tiles into buffers that it keeps from one to the next.
+pub struct NamesTileReader {
+    /// The line as simd-json may edit it, followed by the padding it reads into.
+    scratch: Vec<u8>,
+    buffers: Buffers,
+    /// Empty between two lines: only its memory is kept.
+    tape: Tape<'static>,
+}
+
+impl Default for NamesTileReader {
+    fn default() -> Self {
+        Self {
+            scratch: Vec::new(),
+            buffers: Buffers::with_max_depth(0, MAX_DEPTH),
+            tape: Tape(Vec::new()),
+        }
+    }
+}
+
+impl fmt::Debug for NamesTileReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamesTileReader").finish_non_exhaustive()
+    }
+}
+
+impl NamesTileReader {
+    /// Reads the `width` lines of a names tile and hands each to `take`, in order: what it says, or
+    /// why it cannot be read. Unknown keys are passed over; a missing one is no fault.
+    ///
+    /// # Errors
+    /// A tile that has fewer or more lines; `take` has then not been called.
+    pub fn read(
+        &mut self,
+        tile: &[u8],
+        width: usize,
+        mut take: impl FnMut(Result<NamedEntry<'_>, EntryFault>),
+    ) -> Result<(), TileFault> {
+        let tile = tile.strip_suffix(b"\n").unwrap_or(tile);
+        let lines = if tile.is_empty() { 0 } else { memchr::memchr_iter(b'\n', tile).count() + 1 };
+        if lines != width {
+            let fault =
+                if lines < width { EntryFault::TooFewEntries } else { EntryFault::TooManyEntries };
+            return Err(TileFault { place: lines.min(width), fault });
+        }
+        let mut rest = tile;
+        for _ in 0..lines {
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            self.read_line(&rest[..end], &mut take);
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        if self.scratch.capacity() > KEPT_BYTES {
+            *self = Self::default();
+        }
+        Ok(())
+    }
+
+    fn read_line(
+        &mut self,
+        line: &[u8],
+        take: &mut impl FnMut(Result<NamedEntry<'_>, EntryFault>),
+    ) {
+        self.scratch.clear();
+        self.scratch.reserve(line.len() + INPUT_PADDING);
+        self.scratch.extend_from_slice(line);
+        self.scratch.extend_from_slice(&[b' '; INPUT_PADDING]);
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        let parsed = simd_json::fill_tape_padded(
+            &mut self.scratch,
+            line.len(),
+            &mut self.buffers,
+            &mut tape,
+        );
+        take(match parsed {
+            Ok(()) => named_entry(&tape.as_value()),
+            Err(_) => Err(EntryFault::NotJson),
+        });
+        self.tape = tape.reset();
+    }
+}
+
+fn named_entry<'t>(line: &Value<'t, 't>) -> Result<NamedEntry<'t>, EntryFault> {
+    let line = line.as_object().ok_or(EntryFault::WrongShape)?;
+    let mut entry = NamedEntry { timestamp: None, dns: None, common_name: None };
+    for (key, value) in line.iter() {
+        match key {
+            "Timestamp" => entry.timestamp = value.as_u64(),
+            "DNS" => entry.dns = value.as_array(),
+            // A log that writes it in another form than an object of texts names no host by it.
+            "Subject" => entry.common_name = value.get("CommonName").and_then(|n| n.into_string()),
+            _ => {}
+        }
+    }
+    Ok(entry)
+}
+
+#[cfg(test)]
+mod tests;
