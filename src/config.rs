@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::rule::{Anchor, RuleEntry};
 use crate::yaml::{Document, Field, Table};
 
-pub use ct::{Ct, CtSource, LogListPlace, Start, Verification};
+pub use ct::{CHROME, Ct, CtSource, LogListPlace, Start, Verification};
 
 /// Where a config is looked for when none is named. The second is the ancestor's.
 const PLACES: [&str; 2] = ["config.yaml", "input/config.yaml"];

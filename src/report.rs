@@ -4,6 +4,7 @@
 //! the database knows and no more: where it does not know, it says so.
 
 mod figures;
+pub mod logs;
 #[cfg(test)]
 mod tests;
 
@@ -84,9 +85,9 @@ struct Run {
 }
 
 impl Run {
-    /// Whether it followed the feeds live. Replays read captures of the past.
+    /// Whether it followed the feeds live. Replays and backfills read the past.
     fn watched(&self) -> bool {
-        self.command.split(' ').next() != Some("replay")
+        !matches!(self.command.split(' ').next(), Some("replay" | "backfill"))
     }
 }
 

@@ -4,6 +4,9 @@
 mod testenv;
 
 mod ancestor;
+mod ctlog_faults;
+mod ctlog_kill;
+mod ctlog_watch;
 mod differential;
 mod exactness;
 mod exports;

@@ -3,6 +3,7 @@
 //! Owns the parse, `--version`, and what is shown when the line is wrong; the options stand in
 //! `options`. No behaviour: what the subcommands do is `commands`' business.
 
+mod ct;
 mod options;
 
 use std::path::PathBuf;
@@ -11,12 +12,15 @@ use argh::FromArgs;
 
 use crate::error::ExitCode;
 
+pub use ct::{Backfill, Logs};
 pub use options::{Args, Command, Explain, Export, Lint, Record, Replay, Report, Watch};
 
-const SUBCOMMANDS: [&str; 7] = ["watch", "record", "replay", "export", "explain", "lint", "report"];
+const SUBCOMMANDS: [&str; 9] =
+    ["watch", "record", "replay", "logs", "backfill", "export", "explain", "lint", "report"];
 
 /// Options that stand alone; every other one takes the next word as its value.
-const SWITCHES: [&str; 13] = [
+const SWITCHES: [&str; 15] = [
+    "--all",
     "--check",
     "--every-sighting",
     "--force",
@@ -26,6 +30,7 @@ const SWITCHES: [&str; 13] = [
     "--keep",
     "--new-only",
     "--no-export",
+    "--offline",
     "--purge",
     "--quiet",
     "--verbose",
@@ -212,7 +217,7 @@ mod tests {
                 .collect();
             assert!(options.contains(&"--help"), "{command}: {options:?}");
             for option in options {
-                let valued = usage.contains(&format!("[{option} <"));
+                let valued = usage.contains(&format!("{option} <"));
                 assert_ne!(valued, SWITCHES.contains(&option), "{command} {option}");
             }
         }

@@ -9,6 +9,8 @@ use argh::FromArgs;
 use crate::config::{ANCHORS, FORMATS, Format};
 use crate::rule::Anchor;
 
+use super::ct::{Backfill, Logs};
+
 /// CertStream watches Certificate Transparency for the domains your regexes name, stores each
 /// match with its evidence in SQLite, and exports all stored domains at the end. Without a
 /// command it watches.
@@ -35,6 +37,10 @@ pub enum Command {
     Record(Record),
     /// See [`Replay`].
     Replay(Replay),
+    /// See [`Logs`].
+    Logs(Logs),
+    /// See [`Backfill`].
+    Backfill(Backfill),
     /// See [`Export`].
     Export(Export),
     /// See [`Explain`].
@@ -63,9 +69,12 @@ pub struct Watch {
     /// config file (default: ./config.yaml, then ./input/config.yaml)
     #[argh(option, arg_name = "file")]
     pub config: Option<PathBuf>,
-    /// server to watch instead of the configured ones, ws:// or wss://; repeatable
+    /// server to watch instead of the configured ones and of CT logs, ws:// or wss://; repeatable
     #[argh(option, arg_name = "url")]
     pub server: Vec<String>,
+    /// read the CT logs of this list instead of the configured one: a file, a URL, or `embedded`
+    #[argh(option, arg_name = "list")]
+    pub log_list: Option<String>,
     /// certificate authority to trust besides the system's, PEM; for the servers of --server
     #[argh(option, arg_name = "file")]
     pub ca_file: Option<PathBuf>,
@@ -382,7 +391,7 @@ fn format(word: &str) -> Result<Format, String> {
     one_of(word, &FORMATS)
 }
 
-fn positive(word: &str) -> Result<usize, String> {
+pub(super) fn positive(word: &str) -> Result<usize, String> {
     word.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1 up".to_owned())
 }
 

@@ -88,7 +88,7 @@ fn checked(found: bool) -> ExitCode {
 }
 
 /// Writes to stdout; a reader that has gone away has seen enough.
-fn show(text: &str) -> Result<()> {
+pub(super) fn show(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failed(format!("cannot write to stdout: {error}")))

@@ -4,6 +4,7 @@
 //! open, watch, export, summary. The stages themselves know neither config nor command line.
 
 mod ask;
+mod ct;
 mod replay;
 mod run;
 mod setup;
@@ -21,6 +22,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Command::Watch(watch) => watch::watch(&watch, None),
         Command::Record(record) => watch::record(record),
         Command::Replay(replay) => replay::replay(&replay),
+        Command::Logs(logs) => ct::logs(&logs),
+        Command::Backfill(backfill) => ct::backfill(&backfill),
         Command::Export(export) => ask::export(&export),
         Command::Explain(explain) => ask::explain(&explain),
         Command::Lint(lint) => ask::lint(&lint),

@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use crate::cli;
-use crate::config::{Config, Format, Server};
+use crate::config::{Config, Format, LogListPlace, Server};
 use crate::error::{Error, ExitCode, Result};
 use crate::export::{self, Filter, Target};
-use crate::feed::certstream;
 use crate::feed::recorder::Recording;
+use crate::feed::{certstream, ctlog};
 use crate::pipeline::Source;
 use crate::store::{self, Store};
 
@@ -24,6 +24,13 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     apply(options, &mut config);
     let engine = setup::engine(&config, &options.rules, options.anchor)?;
     let sources = sources(&config)?;
+    if capture.is_some() && config.servers.is_empty() {
+        return Err(Error::usage("there is nothing to record: captures hold certstream messages")
+            .at_key("certstream.server")
+            .remedy(
+                "name a server; CT logs keep their entries, and can be read again at any time",
+            ));
+    }
     let recording = match capture {
         Some((file, force)) => Some(Recording::create(file, force)?),
         None => None,
@@ -65,6 +72,7 @@ pub fn record(options: cli::Record) -> Result<ExitCode> {
     let watch_options = cli::Watch {
         config: options.config,
         server: options.server,
+        log_list: None,
         ca_file: options.ca_file,
         rules: options.rules,
         anchor: options.anchor,
@@ -84,7 +92,13 @@ pub fn record(options: cli::Record) -> Result<ExitCode> {
 
 /// Lets the command line win.
 fn apply(options: &cli::Watch, config: &mut Config) {
+    if let Some(list) = &options.log_list {
+        config.ct.enabled = true;
+        config.ct.log_list = LogListPlace::of(list, Path::new(""));
+    }
     if !options.server.is_empty() {
+        // What is named on the command line is all that is watched.
+        config.ct.enabled = options.log_list.is_some();
         let server = |url: &String| Server {
             url: url.clone(),
             token_env: None,
@@ -106,12 +120,15 @@ fn apply(options: &cli::Watch, config: &mut Config) {
 
 /// The servers of the config, each checked.
 fn sources(config: &Config) -> Result<Vec<Source>> {
-    if config.servers.is_empty() {
-        return Err(Error::usage("there is no server to watch")
+    if config.servers.is_empty() && !config.ct.enabled {
+        return Err(Error::usage("there is nothing to watch: no server, and no CT logs")
             .at_key("certstream.server")
-            .remedy("write the ws:// or wss:// URL of a certstream server, or give --server"));
+            .remedy(
+                "write the ws:// or wss:// URL of a certstream server, or give --server; or turn \
+                 on the CT logs with `ct: {enabled: true}`",
+            ));
     }
-    let mut sources: Vec<Source> = Vec::with_capacity(config.servers.len());
+    let mut sources: Vec<Source> = Vec::with_capacity(config.servers.len() + 1);
     for server in &config.servers {
         let token = server.token_env.as_deref().map(setup::token).transpose()?;
         let settings =
@@ -127,6 +144,10 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
                 .remedy("name each server once"));
         }
         sources.push(source);
+    }
+    if config.ct.enabled {
+        let now = crate::batch::now_micros() / 1_000_000;
+        sources.push(Source::CtLogs(Box::new(ctlog::Settings::new(&config.ct, now)?)));
     }
     Ok(sources)
 }

@@ -32,7 +32,7 @@ pub const VERIFICATIONS: [(&str, Verification); 2] =
     [("full", Verification::Full), ("checkpoint", Verification::Checkpoint)];
 
 /// Where Chrome's list of logs is published; it changes about once a day.
-const CHROME: &str = "https://www.gstatic.com/ct/log_list/v3/log_list.json";
+pub const CHROME: &str = "https://www.gstatic.com/ct/log_list/v3/log_list.json";
 
 /// Which CT logs are read, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -195,6 +195,10 @@ fn fault(error: ureq::Error, limit: usize) -> HttpFault {
             | ErrorKind::HostUnreachable
             | ErrorKind::NetworkUnreachable => HttpFault::Connect(ConnectFault::Unreachable(error)),
             ErrorKind::TimedOut => HttpFault::TimedOut,
+            // The resolver's errors have no kind of their own.
+            _ if error.to_string().starts_with("failed to lookup address") => {
+                HttpFault::Connect(ConnectFault::Unresolved(error))
+            }
             _ => wrapped(error, limit),
         },
         other => HttpFault::Broken(other.to_string()),

@@ -50,11 +50,21 @@ struct Answer {
     consistency: Vec<String>,
 }
 
-/// What a walk over a proof has found.
+/// What a proof leads to.
+struct Ends {
+    /// Root of the smaller tree.
+    old: Hash,
+    /// Root of the larger tree.
+    new: Hash,
+    /// Complete subtrees of the smaller tree, innermost first: levels and roots.
+    complete: Vec<(u32, Hash)>,
+}
+
+/// What a walk over a proof has found so far.
 #[derive(Default)]
 struct Walk<'p> {
     hashes: std::slice::Iter<'p, Hash>,
-    /// Complete subtrees of the smaller tree, innermost first: levels and roots.
+    /// See [`Ends`].
     complete: Vec<(u32, Hash)>,
 }
 
@@ -87,7 +97,7 @@ impl ConsistencyProof {
         size: u64,
         root: &Hash,
     ) -> Result<(), ProofFault> {
-        let (old, new, _) = self.walk(smaller, smaller_root, size)?;
+        let Ends { old, new, .. } = self.walk(smaller, smaller_root, size)?;
         if new != *root {
             return Err(ProofFault::Root);
         }
@@ -104,7 +114,7 @@ impl ConsistencyProof {
         if smaller.is_power_of_two() {
             return Err(ProofFault::Length);
         }
-        let (_, new, mut complete) = self.walk(smaller, &[0; 32], size)?;
+        let Ends { new, mut complete, .. } = self.walk(smaller, &[0; 32], size)?;
         if new != *root {
             return Err(ProofFault::Root);
         }
@@ -114,14 +124,7 @@ impl ConsistencyProof {
         Ok(frontier)
     }
 
-    /// The roots that the proof leads to, of the smaller and of the larger tree, and the complete
-    /// subtrees of the smaller.
-    fn walk(
-        &self,
-        smaller: u64,
-        smaller_root: &Hash,
-        size: u64,
-    ) -> Result<(Hash, Hash, Vec<(u32, Hash)>), ProofFault> {
+    fn walk(&self, smaller: u64, smaller_root: &Hash, size: u64) -> Result<Ends, ProofFault> {
         if smaller == 0 || smaller >= size {
             return Err(ProofFault::Length);
         }
@@ -129,7 +132,7 @@ impl ConsistencyProof {
         let (old, new) =
             walk.subproof(smaller, size, Some(smaller_root)).ok_or(ProofFault::Length)?;
         match walk.hashes.next() {
-            None => Ok((old, new, walk.complete)),
+            None => Ok(Ends { old, new, complete: walk.complete }),
             Some(_) => Err(ProofFault::Length),
         }
     }

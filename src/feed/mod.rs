@@ -5,6 +5,7 @@
 //! batch. Where frames come from is one module each: [`certstream`] (WebSocket), [`capture`]
 //! (recorded frames), [`ctlog`] (CT logs); [`recorder`] writes captures.
 
+mod back_off;
 pub mod capture;
 pub mod certstream;
 pub mod ctlog;

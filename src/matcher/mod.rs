@@ -20,11 +20,12 @@ pub use engine::{Engine, Miss, Scratch};
 pub use plain::{GaveUp, Plain};
 
 use crate::backlog::Backlog;
-use crate::batch::Batch;
+use crate::batch::{self, Batch, Content};
+use crate::ctlog::{self, LogName};
 use crate::domain;
 use crate::matched::{Hit, Matched, MatchedDomain};
 use crate::stats::MatcherStats;
-use crate::update::UpdateReader;
+use crate::update::{Evidence, UpdateReader};
 use engine::domain_at;
 
 /// A name that was dropped, in [`Block::name_domains`].
@@ -143,7 +144,7 @@ impl Matcher {
             let (ours, others) = rest.split_at(of_update);
             rest = others;
             let source = batch.update(update as usize);
-            let certificate = reader.evidence(source.frame()).map(|evidence| {
+            let certificate = evidence(reader, &batch.content, source.frame()).map(|evidence| {
                 matched.certificates.push(evidence);
                 matched.certificates.len() as u32 - 1
             });
@@ -163,6 +164,31 @@ impl Matcher {
                 row.names_as_seen.sort_unstable();
                 row.names_as_seen.dedup();
             }
+        }
+    }
+}
+
+/// What a frame says about its certificate, if anything.
+fn evidence(reader: &mut UpdateReader, content: &Content, frame: &[u8]) -> Option<Evidence> {
+    match content {
+        Content::Updates => reader.evidence(frame),
+        Content::Entries(log) => {
+            let (index, entry) = ctlog::read_frame(frame).ok()?;
+            let name = LogName { name: &log.name, url: &log.url };
+            Some(ctlog::evidence(&entry, index, &name, &log.link(index)))
+        }
+        Content::Names(log) => {
+            let (index, rest) = batch::indexed(frame)?;
+            let millis = rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+            let micros = millis.and_then(|millis| i64::try_from(millis.checked_mul(1000)?).ok());
+            Some(Evidence {
+                log_name: Some(log.name.as_str().into()),
+                log_url: Some(log.url.as_str().into()),
+                cert_index: i64::try_from(index).ok(),
+                cert_link: Some(log.link(index).into()),
+                seen: micros,
+                ..Evidence::default()
+            })
         }
     }
 }

@@ -15,6 +15,7 @@ mod status;
 
 pub use signals::SignalWatch;
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,11 +24,11 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::backlog::Backlog;
-use crate::batch::{Batch, Content, Frames};
+use crate::batch::{Batch, Content, Frames, TreeHead};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
-use crate::feed::{Intake, Outlets, capture, certstream};
+use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
 use crate::matcher::{Engine, Matcher};
 use crate::printer::Printer;
 use crate::record::Record;
@@ -52,6 +53,8 @@ const RECORDED: usize = 32;
 pub enum Source {
     /// A certstream server.
     Certstream(Box<certstream::Settings>),
+    /// CT logs, each with a feed of its own.
+    CtLogs(Box<ctlog::Settings>),
     /// Captures, read one after another.
     Captures {
         /// Their paths, checked; `-` is stdin.
@@ -67,26 +70,52 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Self::Certstream(settings) => settings.feed_name(),
+            Self::CtLogs(_) => "CT logs".to_owned(),
             Self::Captures { .. } => "capture".to_owned(),
         }
     }
 
     /// Whether the source can be read again, and so may be made to wait.
     fn can_wait(&self) -> bool {
-        matches!(self, Self::Captures { .. })
+        matches!(self, Self::Captures { .. } | Self::CtLogs(_))
     }
 
-    /// Reads the source until it ends or the stop is requested.
-    fn read(self, intake: Intake, shared: &Shared) -> Result<()> {
-        match self {
-            Self::Certstream(settings) => certstream::run(&settings, intake, &shared.stop),
-            Self::Captures { paths, rate } => {
-                let progress = |bytes| shared.console.progress(bytes);
-                capture::run(&paths, rate, intake, &shared.backlog, &shared.stop, progress)
+    /// What it takes to read the source until it ends or the stop is requested.
+    fn reading(self, outlets: &Arc<Outlets>, shared: &Shared) -> Result<Reading> {
+        let (name, can_wait) = (self.name(), self.can_wait());
+        let intake = || -> Result<Intake> {
+            let outlet = outlets.open(&name, can_wait, Content::Updates)?;
+            let position = outlet.applied.unwrap_or_default().position;
+            Ok(Intake::new(outlet.stats, outlet.out, position))
+        };
+        let shared = shared.clone();
+        Ok(match self {
+            Self::Certstream(settings) => {
+                let intake = intake()?;
+                Box::new(move || certstream::run(&settings, intake, &shared.stop))
             }
-        }
+            Self::CtLogs(settings) => {
+                let around = ctlog::Surroundings {
+                    outlets: Arc::clone(outlets),
+                    tree_heads: Arc::clone(&shared.tree_heads),
+                    backlog: Arc::clone(&shared.backlog),
+                    stop: Arc::clone(&shared.stop),
+                };
+                Box::new(move || ctlog::run(*settings, &around))
+            }
+            Self::Captures { paths, rate } => {
+                let intake = intake()?;
+                Box::new(move || {
+                    let progress = |bytes| shared.console.progress(bytes);
+                    capture::run(&paths, rate, intake, &shared.backlog, &shared.stop, progress)
+                })
+            }
+        })
     }
 }
+
+/// The work of a feed's thread.
+type Reading = Box<dyn FnOnce() -> Result<()> + Send>;
 
 /// What several stages look at; nothing of the data.
 #[derive(Clone, Debug)]
@@ -95,6 +124,8 @@ struct Shared {
     stop: Arc<Stop>,
     stats: Arc<Stats>,
     console: Console,
+    /// The newest tree head of every CT log that was read before.
+    tree_heads: Arc<HashMap<String, TreeHead>>,
 }
 
 /// Everything a run needs, ready to start.
@@ -149,6 +180,7 @@ impl Pipeline {
             stop: self.stop,
             stats: self.stats,
             console: self.console,
+            tree_heads: Arc::new(self.store.tree_heads()?),
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
         let (running, ended) = bounded::<()>(0);
@@ -286,14 +318,11 @@ fn start_feeds(
     sources: Vec<Source>,
     outlets: Outlets,
 ) -> Result<Vec<Worker<()>>> {
+    let outlets = Arc::new(outlets);
     let mut feeds = Vec::with_capacity(sources.len());
     for (index, source) in sources.into_iter().enumerate() {
-        let outlet = outlets.open(&source.name(), source.can_wait(), Content::Updates)?;
-        let position = outlet.applied.unwrap_or_default().position;
-        let intake = Intake::new(outlet.stats, outlet.out, position);
-        let shared = shared.clone();
-        let read = move || source.read(intake, &shared);
-        feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, read)?);
+        let reading = source.reading(&outlets, shared)?;
+        feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, reading)?);
     }
     Ok(feeds)
 }

@@ -22,8 +22,20 @@ pub struct Lock {
 /// # Errors
 /// When another process holds it (the message names its pid), or the lock file cannot be made.
 pub fn lock(database: &Path) -> Result<Lock> {
+    lock_as(database, ".lock")
+}
+
+/// Takes the lock of the one backfill that may write `database` beside a watch.
+///
+/// # Errors
+/// As [`lock`].
+pub fn lock_backfill(database: &Path) -> Result<Lock> {
+    lock_as(database, ".backfill.lock")
+}
+
+fn lock_as(database: &Path, suffix: &str) -> Result<Lock> {
     make_folder(database)?;
-    let path = beside(database, ".lock");
+    let path = beside(database, suffix);
     let failed = |what: &str, error: std::io::Error| {
         Error::failed(format!("cannot {what} the lock file: {error}"))
             .in_file(&path)

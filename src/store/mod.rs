@@ -41,7 +41,7 @@ use fault::Fault;
 use run::Run;
 
 pub use announce::Announce;
-pub use lock::{Lock, lock};
+pub use lock::{Lock, lock, lock_backfill};
 pub use open::open_read_only;
 pub use purge::purge;
 pub use writer::Writer;

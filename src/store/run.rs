@@ -76,7 +76,12 @@ fn begin(connection: &mut Connection, command: &str, rules: &[Rule]) -> rusqlite
             Ok(StoredRule { id, first, name: rule.name.clone() })
         })
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    transaction.execute("UPDATE gaps SET ended = max(started, ?1) WHERE ended IS NULL", [now])?;
+    // A backfill and a watch run side by side: neither knows whether the other's gaps go on.
+    transaction.execute(
+        "UPDATE gaps SET ended = max(started, ?1) WHERE ended IS NULL AND run_id IN
+             (SELECT id FROM runs WHERE (command = 'backfill') = (?2 = 'backfill'))",
+        (now, command),
+    )?;
     transaction.execute(
         "INSERT INTO runs (started, version, command, rules, rules_hash)
          VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -2,6 +2,7 @@
 //! fly, CT logs, feeds that run as in production. Waits for conditions, never for time to pass.
 
 mod certificates;
+pub mod ctwatch;
 mod feed;
 pub mod log;
 mod program;
@@ -13,11 +14,11 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketType};
 
 pub use feed::Watching;
-pub use program::Folder;
+pub use program::{Folder, Program};
 pub use server::{Peer, Server, Tls, frame};
 
 /// Longer than anything takes, even on a machine that is busy with other builds.
-pub const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds; fails the test when it does not within [`LONG`].
 #[track_caller]

@@ -4,7 +4,6 @@
 //! for the settings, the upgrade, the session on an open connection, the pauses, and what each
 //! trouble means.
 
-mod back_off;
 mod session;
 mod settings;
 mod trouble;
@@ -21,8 +20,8 @@ use crate::batch::{Closed, now_micros};
 use crate::connect::{self, Connection};
 use crate::error::{Error, Result};
 use crate::feed::Intake;
+use crate::feed::back_off::BackOff;
 use crate::stop::Stop;
-use back_off::BackOff;
 use session::Session;
 use trouble::Trouble;
 

@@ -1,4 +1,27 @@
 //! CT logs, read directly.
 //!
-//! Owns the course of each log: what to fetch next, in which order entries are delivered, and when
-//! to ask again. The formats are `ctlog`'s.
+//! Owns which logs are read at a time, and the course of each. The formats are `ctlog`'s.
+//!
+//! ```text
+//!  lists ──▶ conductor ──▶ course, one thread a log:
+//!            (begins and    tree head ─▶ pace ─▶ tiled | get_entries ─▶ intake ─▶ batches
+//!             ends courses)                      fetch ◀─▶ bucket (one an operator)
+//! ```
+
+mod ask;
+mod bucket;
+mod conductor;
+mod course;
+mod fetch;
+mod get_entries;
+mod intake;
+mod lists;
+mod pace;
+mod settings;
+mod tiled;
+mod trouble;
+
+pub use ask::tree_sizes;
+pub use conductor::{Surroundings, run};
+pub use lists::Lists;
+pub use settings::{Range, Settings, feed_name};

@@ -236,6 +236,11 @@ impl TestLog {
     }
 
     /// What its checkpoints begin with.
+    /// What it was called when it was made: the last part of its URL.
+    pub fn name(&self) -> String {
+        self.state().name.clone()
+    }
+
     pub fn origin(&self) -> String {
         self.state().origin()
     }

@@ -66,6 +66,12 @@ impl LogServer {
         self.url("/log_list.json")
     }
 
+    /// The log list, for a file: no fault befalls it on the way.
+    pub fn list(&self) -> String {
+        let logs = self.served.logs.lock().unwrap().clone();
+        log_list(&logs, &self.url("")).to_string()
+    }
+
     /// The CA file that makes a client trust this server; none without TLS.
     pub fn ca_file(&self) -> Option<&Path> {
         (self.tls != Tls::Off).then_some(self.ca_file.as_path())

@@ -1,4 +1,4 @@
-//! How long to pause before the next attempt to connect.
+//! How long to pause before the next attempt.
 
 use std::time::Duration;
 

@@ -1,0 +1,185 @@
+//! How often an operator's servers are asked.
+//!
+//! Owns one token bucket an operator, shared by the feeds of all its logs. Nobody publishes what
+//! they allow: we begin politely, give way when a server says it is too much, and come back
+//! slowly.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Requests a second, to begin with and at most, by whether the operator can reach us. Skylight
+/// (Geomys) lets all anonymous clients together ask 75 times a second; a log of 400 entries/s
+/// needs 4.
+const IDENTIFIED: f64 = 20.0;
+const ANONYMOUS: f64 = 4.0;
+/// The slowest we get: DigiCert was seen allowing 0.15 requests a second.
+const SLOWEST: f64 = 0.1;
+/// Requests that may follow each other at once: a tree head and the tiles of some seconds.
+const BURST: f64 = 10.0;
+/// By how much a server that answers lets us go faster again: twice as fast after 35 answers.
+const RECOVERY: f64 = 1.02;
+/// How long a server that is too busy is left alone when it does not say.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// The entries of a log as it grows.
+    Normal,
+    /// What can wait: takes a quarter of the tokens at most, and none that others wait for.
+    Low,
+}
+
+/// A token bucket.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Requests a second now, and at most.
+    rate: f64,
+    fastest: f64,
+    tokens: f64,
+    /// Tokens for [`Priority::Low`].
+    low: f64,
+    filled: Instant,
+    /// Nothing is asked before.
+    not_before: Instant,
+}
+
+impl Bucket {
+    /// A full bucket; `identified`: the operator can reach whoever runs this.
+    pub fn new(identified: bool, now: Instant) -> Self {
+        let fastest = if identified { IDENTIFIED } else { ANONYMOUS };
+        let state = State {
+            rate: fastest,
+            fastest,
+            tokens: BURST,
+            low: BURST / 4.0,
+            filled: now,
+            not_before: now,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Takes a token at `now`, or says how long to wait before trying again.
+    pub fn take(&self, priority: Priority, now: Instant) -> Result<(), Duration> {
+        self.with(|state| state.take(priority, now))
+    }
+
+    /// A server has answered.
+    pub fn answered(&self) {
+        self.with(|state| state.rate = (state.rate * RECOVERY).min(state.fastest));
+    }
+
+    /// A server was asked too often, and wants to be left alone for `wait`.
+    pub fn busy(&self, wait: Option<Duration>, now: Instant) {
+        let wait = wait.unwrap_or(BUSY_PAUSE);
+        self.with(|state| {
+            // Requests that were on their way at the same time count as one.
+            if state.not_before <= now {
+                state.rate = (state.rate / 2.0).max(SLOWEST);
+            }
+            // Up to a tenth more, so that the feeds do not all come back at once.
+            let wait = wait.mul_f64(1.0 + fastrand::f64() / 10.0);
+            state.not_before = state.not_before.max(now + wait);
+            (state.tokens, state.low) = (0.0, 0.0);
+        });
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn take(&mut self, priority: Priority, now: Instant) -> Result<(), Duration> {
+        if let Some(wait) = self.not_before.checked_duration_since(now).filter(|w| !w.is_zero()) {
+            return Err(wait);
+        }
+        // From the end of a pause on, not through it.
+        let since = self.filled.max(self.not_before);
+        let passed = now.saturating_duration_since(since).as_secs_f64();
+        self.filled = self.filled.max(now);
+        self.tokens = (self.tokens + passed * self.rate).min(BURST);
+        self.low = (self.low + passed * self.rate / 4.0).min(BURST / 4.0);
+        let missing = match priority {
+            Priority::Normal => 1.0 - self.tokens,
+            // Half a bucket is left for the others.
+            Priority::Low => (1.0 - self.low).max(BURST / 2.0 + 1.0 - self.tokens),
+        };
+        if missing > 0.0 {
+            let rate = if priority == Priority::Low { self.rate / 4.0 } else { self.rate };
+            return Err(Duration::from_secs_f64(missing / rate));
+        }
+        self.tokens -= 1.0;
+        if priority == Priority::Low {
+            self.low -= 1.0;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tokens taken within `seconds`, tried every 10 ms.
+    fn taken(bucket: &Bucket, priority: Priority, from: Instant, seconds: u64) -> u64 {
+        let tries = (0..seconds * 100).map(|n| from + Duration::from_millis(10 * n));
+        tries.filter(|now| bucket.take(priority, *now).is_ok()).count() as u64
+    }
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let start = Instant::now();
+        let bucket = Bucket::new(true, start);
+        let burst = (0..100).take_while(|_| bucket.take(Priority::Normal, start).is_ok()).count();
+        assert_eq!(burst, 10);
+        let wait = bucket.take(Priority::Normal, start).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(50));
+        assert!((195..=201).contains(&taken(&bucket, Priority::Normal, start, 10)));
+        let anonymous = Bucket::new(false, start);
+        assert!((48..=51).contains(&taken(&anonymous, Priority::Normal, start, 10)));
+    }
+
+    #[test]
+    fn a_busy_server_is_left_alone_and_asked_half_as_often_from_then_on() {
+        let start = Instant::now();
+        let bucket = Bucket::new(true, start);
+        bucket.busy(Some(Duration::from_secs(30)), start);
+        bucket.busy(Some(Duration::from_secs(30)), start);
+        let wait = bucket.take(Priority::Normal, start).unwrap_err();
+        assert!((30.0..33.1).contains(&wait.as_secs_f64()), "{wait:?}");
+        let later = start + Duration::from_secs(34);
+        assert!(bucket.take(Priority::Normal, later).is_ok());
+        let slow = taken(&bucket, Priority::Normal, later + Duration::from_secs(1), 10);
+        assert!((100..=111).contains(&slow), "{slow}");
+        for _ in 0..40 {
+            bucket.answered();
+        }
+        let fast = taken(&bucket, Priority::Normal, later + Duration::from_secs(60), 10);
+        assert!((200..=211).contains(&fast), "{fast}");
+        for _ in 0..20 {
+            bucket.busy(Some(Duration::ZERO), later + Duration::from_secs(100));
+        }
+        assert_eq!(bucket.with(|state| state.rate), SLOWEST.max(IDENTIFIED / 2_f64.powi(20)));
+    }
+
+    #[test]
+    fn what_can_wait_never_makes_others_wait() {
+        let start = Instant::now();
+        let bucket = Bucket::new(true, start);
+        assert!(taken(&bucket, Priority::Low, start, 10) <= 53);
+        // The others empty the bucket as it fills.
+        let (mut normal, mut low) = (0, 0);
+        for n in 0..1000 {
+            let now = start + Duration::from_secs(20) + Duration::from_millis(10 * n);
+            normal += u64::from(bucket.take(Priority::Normal, now).is_ok());
+            low += u64::from(bucket.take(Priority::Low, now).is_ok());
+        }
+        assert!(normal >= 200 && low <= 5, "{normal} {low}");
+    }
+}

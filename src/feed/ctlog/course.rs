@@ -1,0 +1,290 @@
+//! The course of one log, from its position to its end and on as it grows.
+//!
+//! Owns the order of things: ask for the tree head, compare it with the last one, read up to where
+//! it is worth it, pause. How a protocol asks, fetches and proves is `tiled`'s and `get_entries`'
+//! business.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Closed, TreeHead};
+use crate::config::Start;
+use crate::connect::sleep;
+use crate::error::{Error, Result};
+use crate::feed::back_off::BackOff;
+use crate::stop::Stop;
+
+use super::get_entries::GetEntries;
+use super::intake::EntryIntake;
+use super::pace::Pace;
+use super::tiled::Tiled;
+use super::trouble::Trouble;
+
+/// Pause after the first trouble; doubles up to the cap.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause: bounds how long a log that is back stays unread.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How a log is asked and read.
+#[derive(Debug)]
+pub(super) enum Protocol {
+    /// static-ct-api.
+    Tiled(Box<Tiled>),
+    /// RFC 6962.
+    GetEntries(Box<GetEntries>),
+}
+
+impl Protocol {
+    /// The log's newest tree head, its signature verified.
+    pub fn tree_head(&mut self) -> Result<TreeHead, Trouble> {
+        match self {
+            Self::Tiled(tiled) => tiled.tree_head(),
+            Self::GetEntries(get_entries) => get_entries.tree_head(),
+        }
+    }
+
+    /// Takes in the entries up to `end`, all of them in the tree of `head`. Before the first of
+    /// them it is proven that `head` extends `known`.
+    fn read(
+        &mut self,
+        intake: &mut EntryIntake,
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
+        match self {
+            Self::Tiled(tiled) => tiled.read(intake, end, head, known),
+            Self::GetEntries(get_entries) => get_entries.read(intake, end, head, known),
+        }
+    }
+
+    /// The index of the first entry that the log took in at `millis` or later.
+    fn index_at(&mut self, millis: u64, head: &TreeHead) -> Result<u64, Trouble> {
+        match self {
+            Self::Tiled(tiled) => tiled.index_at(millis, head),
+            Self::GetEntries(get_entries) => get_entries.index_at(millis, head),
+        }
+    }
+
+    fn is_tiled(&self) -> bool {
+        matches!(self, Self::Tiled(_))
+    }
+}
+
+/// One log and where it stands.
+#[derive(Debug)]
+pub(super) struct Course<'a> {
+    /// The feed's name.
+    pub name: String,
+    pub protocol: Protocol,
+    pub intake: EntryIntake,
+    pub pace: Pace,
+    /// The newest tree head that was proven to extend all before it, of an earlier run at first.
+    pub known: Option<TreeHead>,
+    /// Where to begin; none: at the intake's position.
+    pub start: Option<Start>,
+    /// Where to end; none: with the log.
+    pub end: Option<Start>,
+    /// Set when the log is no longer to be followed: it is read to its end, then left.
+    pub ending: Arc<AtomicBool>,
+    pub stop: &'a Stop,
+}
+
+/// How a tree head relates to the one before it.
+#[derive(Debug, PartialEq, Eq)]
+enum Relation {
+    /// Nothing speaks against it; whether it is consistent is proven before anything is read.
+    Plausible,
+    /// An older copy, as caches hand them out.
+    Older,
+    Shrunk,
+    Forked,
+}
+
+fn relation(head: &TreeHead, known: &TreeHead) -> Relation {
+    if head.size == known.size && head.root != known.root {
+        Relation::Forked
+    } else if head.size >= known.size {
+        Relation::Plausible
+    } else if head.timestamp < known.timestamp {
+        Relation::Older
+    } else {
+        Relation::Shrunk
+    }
+}
+
+impl Course<'_> {
+    /// Reads the log until the stop is requested, no matcher is left, or it has ended.
+    ///
+    /// # Errors
+    /// When the log has broken its promise to only ever grow.
+    pub fn run(mut self) -> Result<()> {
+        let outcome = self.follow();
+        self.intake.stats().live.store(false, Ordering::Relaxed);
+        // Nobody is left to hand over to, where this fails.
+        let _ = self.intake.flush();
+        outcome
+    }
+
+    fn follow(&mut self) -> Result<()> {
+        let mut back_off = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut refuted = false;
+        loop {
+            let pause = match self.round() {
+                Ok(_) if self.is_done() => return Ok(()),
+                Ok(()) => {
+                    back_off.reset();
+                    self.intake.stats().live.store(true, Ordering::Relaxed);
+                    if std::mem::take(&mut refuted) && self.intake.close_gap() == Err(Closed) {
+                        return Ok(());
+                    }
+                    self.pace.pause(Instant::now())
+                }
+                Err(Trouble::Stopped | Trouble::Closed) => return Ok(()),
+                Err(Trouble::Broken { reason, what }) => {
+                    let _ = self.intake.open_gap(reason, what.clone());
+                    return Err(Error::failed(format!("{}: {what}", self.name)).remedy(
+                        "this log is not read any further; its two tree heads are in the \
+                         database: report them to the log's operator",
+                    ));
+                }
+                Err(Trouble::Passing(what)) => self.lament(log::Level::Warn, &what, &mut back_off),
+                Err(Trouble::Refuted(what)) => {
+                    if !std::mem::replace(&mut refuted, true)
+                        && self.intake.open_gap("not as signed", what.clone()) == Err(Closed)
+                    {
+                        return Ok(());
+                    }
+                    self.lament(log::Level::Error, &what, &mut back_off)
+                }
+            };
+            if self.intake.flush() == Err(Closed) || self.stop.is_requested() {
+                return Ok(());
+            }
+            sleep(pause, self.stop)
+                .map_err(|error| Error::failed(format!("{}: {error}", self.name)))?;
+            if self.stop.is_requested() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn lament(&self, level: log::Level, what: &str, back_off: &mut BackOff) -> Duration {
+        self.intake.stats().live.store(false, Ordering::Relaxed);
+        let pause = back_off.next(None);
+        log::log!(level, "{}: {what}; next attempt in {:.1} s", self.name, pause.as_secs_f64());
+        pause
+    }
+
+    /// Whether everything that was to be read has been.
+    fn is_done(&self) -> bool {
+        let position = self.intake.position();
+        let at_end = self.known.as_ref().is_some_and(|known| position >= known.size);
+        let at_range_end = matches!(self.end, Some(Start::Index(end)) if position >= end);
+        (self.start.is_none() && at_range_end)
+            || (self.ending.load(Ordering::Relaxed) && self.start.is_none() && at_end)
+    }
+
+    /// One look at the log: its tree head, and what is to be read by now.
+    fn round(&mut self) -> Result<(), Trouble> {
+        let head = self.protocol.tree_head()?;
+        if let Some(known) = &self.known {
+            let broken = |reason, what: &str| Trouble::Broken {
+                reason,
+                what: format!(
+                    "{what}: it signed {} entries with root {} and then {} with root {}",
+                    known.size,
+                    hex(&known.root),
+                    head.size,
+                    hex(&head.root)
+                ),
+            };
+            match relation(&head, known) {
+                Relation::Plausible => {}
+                Relation::Older => return Ok(()),
+                Relation::Shrunk => return Err(broken("log shrunk", "the log has shrunk")),
+                Relation::Forked => return Err(broken("log forked", "the log has forked")),
+            }
+        }
+        self.begin(&head)?;
+        let now = Instant::now();
+        self.pace.saw(head.size, now);
+        let position = self.intake.position();
+        self.intake.stats().tree_size.store(head.size, Ordering::Relaxed);
+        let end = match self.end {
+            Some(end) => self.range_end(end, &head)?,
+            None if self.ending.load(Ordering::Relaxed) => head.size,
+            None => self.pace.end(position, head.size, self.protocol.is_tiled(), now),
+        };
+        if end <= position {
+            return Ok(());
+        }
+        self.protocol.read(&mut self.intake, end, &head, self.known.as_ref())?;
+        self.learn(head)
+    }
+
+    /// The end of the range that is to be read. Once it is known it stays, however the log grows.
+    fn range_end(&mut self, end: Start, head: &TreeHead) -> Result<u64, Trouble> {
+        let end = self.index_of(end, head)?;
+        self.end = Some(Start::Index(end));
+        Ok(end)
+    }
+
+    /// The index that `place` means in the tree of `head`.
+    fn index_of(&mut self, place: Start, head: &TreeHead) -> Result<u64, Trouble> {
+        Ok(match place {
+            Start::End => head.size,
+            Start::Beginning => 0,
+            Start::Index(index) => index.min(head.size),
+            Start::Time(millis) => self.protocol.index_at(millis, head)?,
+        })
+    }
+
+    /// Decides where to begin, with the first tree head there is, and stores it: whatever happens
+    /// from here on, a restart goes on from there.
+    fn begin(&mut self, head: &TreeHead) -> Result<(), Trouble> {
+        let Some(start) = self.start else { return Ok(()) };
+        let position = self.index_of(start, head)?;
+        self.start = None;
+        self.intake.begin_at(position);
+        log::info!("{}: begins at entry {position} of {}", self.name, head.size);
+        self.learn(head.clone())
+    }
+
+    fn learn(&mut self, head: TreeHead) -> Result<(), Trouble> {
+        self.intake.tree_head(head.clone())?;
+        self.known = Some(head);
+        Ok(())
+    }
+}
+
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(size: u64, root: u8, timestamp: u64) -> TreeHead {
+        TreeHead { size, root: [root; 32], timestamp, signed: "".into() }
+    }
+
+    #[test]
+    fn an_older_copy_is_no_shrunk_tree_and_another_root_is_a_fork() {
+        let known = head(100, 1, 1000);
+        let table = [
+            (head(100, 1, 1000), Relation::Plausible),
+            (head(100, 1, 2000), Relation::Plausible),
+            (head(101, 2, 2000), Relation::Plausible),
+            (head(100, 2, 2000), Relation::Forked),
+            (head(99, 3, 999), Relation::Older),
+            (head(99, 3, 1000), Relation::Shrunk),
+        ];
+        for (head, expected) in table {
+            assert_eq!(relation(&head, &known), expected, "{head:?}");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! A log that speaks RFC 6962: `get-sth`, `get-entries`, `get-sth-consistency`.
+//!
+//! Owns in which pages entries are fetched and what proves them. Servers return fewer entries than
+//! asked as they please; how many they do is learnt. Formats and proofs are `ctlog`'s.
+
+use std::sync::Arc;
+
+use crate::batch::TreeHead;
+use crate::config::Verification;
+use crate::ctlog::{
+    ConsistencyProof, Entry, EntryFault, Frontier, Key, leaf_hash, read_frame, read_get_entries,
+    signed_tree_head,
+};
+use crate::stop::Stop;
+
+use super::fetch::{Fetcher, Request};
+use super::intake::EntryIntake;
+use super::trouble::Trouble;
+
+/// A tree head is a few hundred bytes of JSON, a proof at most 128 hashes in base64.
+const SMALL: usize = 64 * 1024;
+/// A page of entries, with the chains that come along.
+const PAGE_LIMIT: usize = 128 * 1024 * 1024;
+/// Entries asked for until the server has shown how many it gives: what the most generous give.
+pub(super) const FIRST_PAGE: u64 = 1000;
+/// Entries that are held until they are proven, and bytes of them: one more request proves them.
+const HELD: usize = 2048;
+const HELD_BYTES: usize = 8 * 1024 * 1024;
+
+/// An RFC 6962 log as it is read.
+#[derive(Debug)]
+pub(super) struct GetEntries {
+    /// The log's URL, with its final slash.
+    pub url: String,
+    pub key: Key,
+    pub verify: Verification,
+    pub fetcher: Fetcher,
+    pub stop: Arc<Stop>,
+    /// Entries to ask for at once.
+    pub page: u64,
+    /// The tree up to what has been read; none before the first entry is.
+    pub frontier: Option<Frontier>,
+}
+
+/// Entries that are not proven yet, in order.
+#[derive(Debug, Default)]
+struct Held {
+    frames: Vec<Result<Vec<u8>, EntryFault>>,
+    bytes: usize,
+}
+
+impl Held {
+    fn is_full(&self) -> bool {
+        self.frames.len() >= HELD || self.bytes >= HELD_BYTES
+    }
+}
+
+impl GetEntries {
+    /// The log's signed tree head, its signature verified.
+    pub fn tree_head(&mut self) -> Result<TreeHead, Trouble> {
+        let url = format!("{}ct/v1/get-sth", self.url);
+        let json = self.fetcher.one(&url, SMALL, &self.stop)?;
+        let head = signed_tree_head(&json, &self.key)
+            .map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))?;
+        let signed = String::from_utf8_lossy(&json).into();
+        Ok(TreeHead { size: head.size, root: head.root, timestamp: head.timestamp, signed })
+    }
+
+    /// Takes in the entries up to `end`, once `head` was proven to extend `known`; some at a time,
+    /// once they were proven to stand in the tree of `head`.
+    pub fn read(
+        &mut self,
+        intake: &mut EntryIntake,
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
+        self.prove_extension(head, known)?;
+        if self.verify == Verification::Full {
+            self.find_tree(intake.position(), head, known)?;
+        }
+        while intake.position() < end {
+            intake.wait_for_room(&self.stop);
+            let held = self.fetch(intake.position(), end)?;
+            if self.verify == Verification::Full
+                && let Err(trouble) = self.prove(&held, intake.position(), head)
+            {
+                // Whether it is the entries or the tree that is wrong, a proof between the trees
+                // tells.
+                self.prove_extension(head, known)?;
+                return Err(trouble);
+            }
+            for frame in &held.frames {
+                self.take_in(intake, frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_in(
+        &self,
+        intake: &mut EntryIntake,
+        frame: &Result<Vec<u8>, EntryFault>,
+    ) -> Result<(), Trouble> {
+        let verified = self.verify == Verification::Full;
+        match frame.as_deref().map_err(|fault| *fault).and_then(read_frame) {
+            Ok((_, entry)) => intake.entry(&entry, verified)?,
+            Err(fault) => intake.unreadable(fault.reason(), fault.to_string())?,
+        }
+        Ok(())
+    }
+
+    /// Fetches the entries from `first` on, as many as are proven at once, and at least one.
+    fn fetch(&mut self, first: u64, end: u64) -> Result<Held, Trouble> {
+        let mut held = Held::default();
+        let mut next = first;
+        while next < end && !held.is_full() {
+            let pages = self.pages(next, end, HELD - held.frames.len());
+            let request = |&(from, to): &(u64, u64)| Request {
+                url: self.entries_url(from, to),
+                limit: PAGE_LIMIT,
+            };
+            let mut bodies = self.fetcher.ahead(pages.iter().map(request).collect());
+            for (from, to) in pages {
+                let body = bodies.next(&self.stop)??;
+                next = self.hold(&mut held, from, to, body)?;
+                if next <= to || held.is_full() {
+                    // The pages behind a short one overlap what is missing: ask anew.
+                    break;
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// The pages to ask for from `next` on, up to about `entries` entries: first and last index.
+    fn pages(&self, next: u64, end: u64, entries: usize) -> Vec<(u64, u64)> {
+        let until = end.min(next.saturating_add(entries as u64));
+        let mut pages = Vec::new();
+        let mut from = next;
+        while from < until {
+            let to = (from + self.page).min(end);
+            pages.push((from, to - 1));
+            from = to;
+        }
+        pages
+    }
+
+    fn entries_url(&self, from: u64, to: u64) -> String {
+        format!("{}ct/v1/get-entries?start={from}&end={to}", self.url)
+    }
+
+    /// Holds the entries of a page; the index behind the last of them.
+    fn hold(
+        &mut self,
+        held: &mut Held,
+        from: u64,
+        to: u64,
+        mut body: Vec<u8>,
+    ) -> Result<u64, Trouble> {
+        let refuted =
+            |what: &dyn std::fmt::Display, url| Trouble::Refuted(format!("{url}: {what}"));
+        let asked = to - from + 1;
+        let mut count = 0;
+        let read = read_get_entries(&mut body, from, |_, frame| {
+            if count < asked {
+                count += 1;
+                held.bytes += frame.map_or(0, <[u8]>::len);
+                held.frames.push(frame.map(<[u8]>::to_vec));
+            }
+        });
+        read.map_err(|fault| refuted(&fault, self.entries_url(from, to)))?;
+        if count == 0 {
+            let url = self.entries_url(from, to);
+            return Err(Trouble::Passing(format!("{url}: the answer has no entries")));
+        }
+        if count < asked {
+            // Servers that align their answers give a short one first; asking for too few is
+            // mended with each full answer.
+            self.page = count.max(self.page / 2);
+        } else {
+            self.page = (self.page + self.page / 8 + 1).min(FIRST_PAGE).max(asked.min(FIRST_PAGE));
+        }
+        Ok(from + count)
+    }
+}
+
+/// What is proven.
+impl GetEntries {
+    /// Proves that the tree of `head` is that of `known`, grown.
+    fn prove_extension(&self, head: &TreeHead, known: Option<&TreeHead>) -> Result<(), Trouble> {
+        let Some(known) = known.filter(|known| known.size > 0 && known.size < head.size) else {
+            return Ok(());
+        };
+        // Reading from there on proves it, too.
+        let grows = self.frontier.as_ref().is_some_and(|tree| tree.size() == known.size);
+        if grows && self.verify == Verification::Full {
+            return Ok(());
+        }
+        let proof = self.proof(known.size, head.size)?;
+        proof.verify(known.size, &known.root, head.size, &head.root).map_err(|fault| {
+            Trouble::Broken {
+                reason: "log forked",
+                what: format!(
+                    "the log cannot prove that its tree of {} entries extends the one of {} that \
+                     it signed before: {fault}",
+                    head.size, known.size
+                ),
+            }
+        })
+    }
+
+    fn proof(&self, smaller: u64, size: u64) -> Result<ConsistencyProof, Trouble> {
+        let url = self.proof_url(smaller, size);
+        let json = self.fetcher.one(&url, SMALL, &self.stop)?;
+        ConsistencyProof::parse(&json).map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))
+    }
+
+    fn proof_url(&self, smaller: u64, size: u64) -> String {
+        format!("{}ct/v1/get-sth-consistency?first={smaller}&second={size}", self.url)
+    }
+
+    /// Finds the tree up to `position`, which what is read from there on is proven with.
+    fn find_tree(
+        &mut self,
+        position: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
+        let is_there = self.frontier.as_ref().is_some_and(|tree| tree.size() == position);
+        if is_there || position == head.size {
+            return Ok(());
+        }
+        if position == 0 {
+            self.frontier = Some(Frontier::default());
+            return Ok(());
+        }
+        if position.is_power_of_two() {
+            self.frontier = Some(self.complete_tree(position, head, known)?);
+            return Ok(());
+        }
+        let proof = self.proof(position, head.size)?;
+        let tree = proof.frontier(position, head.size, &head.root).map_err(|fault| {
+            Trouble::Refuted(format!("{}: {fault}", self.proof_url(position, head.size)))
+        })?;
+        self.frontier = Some(tree);
+        Ok(())
+    }
+
+    /// The tree up to a power of two, which a proof from there leaves out: it is the one that the
+    /// log signed, or stands in the proof from one entry further on.
+    fn complete_tree(
+        &self,
+        position: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<Frontier, Trouble> {
+        let mut tree = Frontier::default();
+        if let Some(known) = known.filter(|known| known.size == position) {
+            tree.push_subtree(position.trailing_zeros(), known.root);
+            return Ok(tree);
+        }
+        let next = position + 1;
+        if next == head.size || next.is_power_of_two() {
+            return Err(Trouble::Passing(format!(
+                "the tree has to grow before entry {position} can be proven"
+            )));
+        }
+        let proof = self.proof(next, head.size)?;
+        let longer = proof.frontier(next, head.size, &head.root).map_err(|fault| {
+            Trouble::Refuted(format!("{}: {fault}", self.proof_url(next, head.size)))
+        })?;
+        tree.push_subtree(position.trailing_zeros(), longer.first());
+        Ok(tree)
+    }
+
+    /// Proves that what is held from `position` on stands in the tree of `head`.
+    fn prove(&mut self, held: &Held, position: u64, head: &TreeHead) -> Result<(), Trouble> {
+        let tree = self.frontier.take().filter(|tree| tree.size() == position);
+        let mut tree = tree.unwrap_or_default();
+        for frame in &held.frames {
+            tree.push(match frame.as_deref().map_err(|fault| *fault).and_then(read_frame) {
+                Ok((_, entry)) => entry.leaf_hash(),
+                // Nothing that could be hashed came: the proof fails, and it is asked for again.
+                Err(_) => leaf_hash(&[]),
+            });
+        }
+        let proven = if tree.size() == head.size {
+            tree.root() == head.root
+        } else {
+            let proof = self.proof(tree.size(), head.size)?;
+            proof.verify(tree.size(), &tree.root(), head.size, &head.root).is_ok()
+        };
+        if !proven {
+            return Err(Trouble::Refuted(format!(
+                "{}: the entries are not those of the signed tree",
+                self.entries_url(position, tree.size() - 1)
+            )));
+        }
+        self.frontier = Some(tree);
+        Ok(())
+    }
+}
+
+/// Where a time is.
+impl GetEntries {
+    /// The index of the first entry that the log took in at `millis` or later, by halving: entries
+    /// stand in the order in which the log took them in, give or take the seconds by which its
+    /// parts disagree.
+    pub fn index_at(&mut self, millis: u64, head: &TreeHead) -> Result<u64, Trouble> {
+        let (mut low, mut high) = (0, head.size);
+        while low < high {
+            let middle = low.midpoint(high);
+            let url = self.entries_url(middle, middle);
+            let mut body = self.fetcher.one(&url, PAGE_LIMIT, &self.stop)?;
+            let mut timestamp = None;
+            read_get_entries(&mut body, middle, |_, frame| {
+                let entry = frame.and_then(read_frame);
+                timestamp =
+                    timestamp.or(entry.ok().map(|(_, entry): (_, Entry<'_>)| entry.timestamp));
+            })
+            .map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))?;
+            let Some(timestamp) = timestamp else {
+                return Err(Trouble::Passing(format!("{url}: the answer has no entry")));
+            };
+            if timestamp < millis { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    }
+}

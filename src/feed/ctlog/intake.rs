@@ -1,0 +1,183 @@
+//! Entries of a log on their way into batches.
+//!
+//! Owns what becomes of one entry: its names are read and it goes into the current batch, or it
+//! cannot be read and becomes a gap of one. Which entries come, and whether they were proven, is
+//! for `tiled` and `get_entries`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::backlog::Backlog;
+use crate::batch::{BatchSender, Closed, GapEvent, LogEntry, TreeHead, now_micros};
+use crate::ctlog::{self, Entry, NamedEntry};
+use crate::feed::Outlet;
+use crate::stats::FeedStats;
+use crate::stop::Stop;
+
+/// Takes in the entries of one log, in the order of their indexes.
+#[derive(Debug)]
+pub(super) struct EntryIntake {
+    out: BatchSender,
+    stats: Arc<FeedStats>,
+    backlog: Arc<Backlog>,
+    /// Index of the entry that comes next: everything before it has been taken in.
+    position: u64,
+    /// Names of the entry at hand, and where each ends.
+    names: Names,
+}
+
+/// Names, one after another in one buffer.
+#[derive(Debug, Default)]
+struct Names {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Names {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.ends.push(self.text.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
+    }
+}
+
+impl EntryIntake {
+    /// An intake that goes on at `position`, and waits where `backlog` is full.
+    pub fn new(outlet: Outlet, backlog: Arc<Backlog>, position: u64) -> Self {
+        let Outlet { out, stats, .. } = outlet;
+        Self { out, stats, backlog, position, names: Names::default() }
+    }
+
+    /// Index of the entry that comes next.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The feed's counters.
+    pub fn stats(&self) -> &FeedStats {
+        &self.stats
+    }
+
+    /// Begins at `position`; for before anything is taken in.
+    pub fn begin_at(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    /// Waits until the writer has room for what may match: a log can be read later.
+    pub fn wait_for_room(&self, stop: &Stop) {
+        self.backlog.wait_for_room(stop);
+    }
+
+    /// Takes in the next entry. `verified`: it was proven to stand in the signed tree.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn entry(&mut self, entry: &Entry<'_>, verified: bool) -> Result<(), Closed> {
+        self.names.clear();
+        let names = &mut self.names;
+        let index = self.position;
+        let read = ctlog::names(entry, |name| names.push(name));
+        self.take_in(entry.timestamp, entry.leaf, verified)?;
+        // The names that were found count all the same; those that may be missing are a gap.
+        match read {
+            Ok(()) => Ok(()),
+            Err(fault) => self.note_unreadable(index, fault.reason(), fault.to_string()),
+        }
+    }
+
+    /// Takes in the next entry as it stands in a names tile: not covered by any signature.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn named(&mut self, entry: &NamedEntry<'_>) -> Result<(), Closed> {
+        self.names.clear();
+        let names = &mut self.names;
+        entry.names(|name| names.push(name));
+        let timestamp = entry.timestamp().unwrap_or_default();
+        self.take_in(timestamp, &timestamp.to_le_bytes(), false)
+    }
+
+    fn take_in(&mut self, timestamp: u64, bytes: &[u8], verified: bool) -> Result<(), Closed> {
+        let index = self.position;
+        self.position += 1;
+        self.stats.frames.add(1);
+        self.stats.bytes.add(bytes.len() as u64);
+        self.stats.updates.add(1);
+        self.stats.names.add(self.names.ends.len() as u64);
+        let newest = i64::try_from(timestamp.saturating_mul(1000)).unwrap_or(i64::MAX);
+        // One writer, so no lost update between load and store.
+        if newest > self.stats.newest_seen.load(Ordering::Relaxed) {
+            self.stats.newest_seen.store(newest, Ordering::Relaxed);
+        }
+        self.stats.position.store(self.position, Ordering::Relaxed);
+        let entry = LogEntry { index, bytes, timestamp, verified };
+        self.out.push_entry(&entry, self.names.iter())
+    }
+
+    /// The next entry cannot be read, now or later: a gap of one, and on.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn unreadable(&mut self, reason: &'static str, detail: String) -> Result<(), Closed> {
+        let index = self.position;
+        self.position += 1;
+        self.stats.frames.add(1);
+        self.stats.position.store(self.position, Ordering::Relaxed);
+        self.note_unreadable(index, reason, detail)
+    }
+
+    fn note_unreadable(
+        &mut self,
+        index: u64,
+        reason: &'static str,
+        detail: String,
+    ) -> Result<(), Closed> {
+        self.stats.unreadable.add(1);
+        self.stats.gaps.add(1);
+        log::warn!("{}: entry {index} cannot be read: {detail}", self.stats.name);
+        let gap = GapEvent::Entry { at: now_micros(), index, reason, detail };
+        self.out.gap_to(self.position, gap)
+    }
+
+    /// Reports a tree head that was proven to extend all before it.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn tree_head(&mut self, head: TreeHead) -> Result<(), Closed> {
+        self.out.tree_head(self.position, head)
+    }
+
+    /// Reports that the log is not read from here on, and why.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn open_gap(&mut self, reason: &'static str, detail: String) -> Result<(), Closed> {
+        self.stats.gaps.add(1);
+        self.out.gap(GapEvent::Opened { at: now_micros(), reason, detail })
+    }
+
+    /// Reports that the log is read again.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn close_gap(&mut self) -> Result<(), Closed> {
+        self.out.gap(GapEvent::Closed { at: now_micros() })
+    }
+
+    /// Hands over what has been taken in; call it before the feed would sleep.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn flush(&mut self) -> Result<(), Closed> {
+        self.out.flush()
+    }
+}

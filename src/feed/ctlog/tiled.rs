@@ -1,0 +1,390 @@
+//! A log that speaks static-ct-api: signed checkpoints, and tiles of 256 entries or hashes.
+//!
+//! Owns which tiles are fetched, in which order, and what they are compared with before anything
+//! in them is taken in. Formats and proofs are `ctlog`'s.
+
+use std::sync::Arc;
+
+use crate::batch::TreeHead;
+use crate::config::{CtSource, Verification};
+use crate::ctlog::{
+    Entry, Frontier, Hash, HashTiles, Key, Kind, NamesTileReader, TILE, TileId, Tiles, checkpoint,
+    read_data_tile, root_of,
+};
+use crate::stop::Stop;
+
+use super::fetch::{Answer, Fetcher, Request};
+use super::intake::EntryIntake;
+use super::trouble::Trouble;
+
+/// A checkpoint is three lines and some signatures.
+const CHECKPOINT_LIMIT: usize = 64 * 1024;
+/// 256 hashes.
+const HASHES_LIMIT: usize = 256 * 32;
+/// 256 entries: 400 KB as a rule, and some with a thousand names each a hundred times that. A
+/// larger one is refused, which is said, and costs no memory.
+const TILE_LIMIT: usize = 128 * 1024 * 1024;
+/// Tiles that are proven together, by the tree they grow into: takes one hash tile at most. Of
+/// more, each is proven on its own, by hash tiles of which one serves 256.
+const TOGETHER: usize = 4;
+
+/// A static-ct-api log as it is read.
+#[derive(Debug)]
+pub(super) struct Tiled {
+    /// Submission prefix without scheme and final slash: the name under which the log signs.
+    pub origin: String,
+    pub key: Key,
+    pub source: CtSource,
+    pub verify: Verification,
+    pub place: Place,
+    pub names: NamesTileReader,
+    /// The tree up to the last full tile that was read and proven; none before.
+    pub frontier: Option<Frontier>,
+}
+
+/// Where the log's tiles are, and how they are got.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Monitoring prefix, with its final slash.
+    pub prefix: String,
+    pub fetcher: Fetcher,
+    pub stop: Arc<Stop>,
+}
+
+/// The tiles that hold the entries from `position` up to `end`, of a tree of `size` entries.
+fn wanted(kind: Kind, position: u64, end: u64, size: u64) -> Vec<TileId> {
+    let width = |number: u64| (size - number * TILE).min(TILE);
+    (position / TILE..end.div_ceil(TILE))
+        .map(|number| TileId { kind, number, width: width(number) })
+        .collect()
+}
+
+impl Tiled {
+    /// The log's checkpoint, its signature verified.
+    pub fn tree_head(&mut self) -> Result<TreeHead, Trouble> {
+        let url = format!("{}checkpoint", self.place.prefix);
+        let note = self.place.fetcher.one(&url, CHECKPOINT_LIMIT, &self.place.stop)?;
+        let head = checkpoint(&note, &self.origin, &self.key)
+            .map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))?;
+        let signed = String::from_utf8_lossy(&note).into();
+        Ok(TreeHead { size: head.size, root: head.root, timestamp: head.timestamp, signed })
+    }
+
+    /// Takes in the entries up to `end`, once `head` was proven to extend `known`.
+    pub fn read(
+        &mut self,
+        intake: &mut EntryIntake,
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
+        if self.source == CtSource::Names && self.read_names(intake, end, head, known)? {
+            return Ok(());
+        }
+        let mut hashes = HashTiles::new(head.size, head.root);
+        let tiles = wanted(Kind::Data, intake.position(), end, head.size);
+        let covered = tiles.last().map_or(0, |tile| tile.number * TILE + tile.width);
+        if self.verify == Verification::Full
+            && tiles.len() <= TOGETHER
+            && head.size - covered < TILE
+        {
+            return self.read_together(intake, &tiles, end, head, known, &mut hashes);
+        }
+        prove_extension(head, known, &mut hashes, &mut self.place)?;
+        let mut bodies = self.place.ahead(&tiles);
+        for tile in tiles {
+            intake.wait_for_room(&self.place.stop);
+            let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
+            let entries = self.place.entries(tile, &body)?;
+            if self.verify == Verification::Full {
+                prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+            }
+            take_in(intake, tile, &entries, end, self.verify)?;
+        }
+        self.frontier = None;
+        Ok(())
+    }
+
+    /// Proves some tiles by the tree that they grow into, then takes them in.
+    fn read_together(
+        &mut self,
+        intake: &mut EntryIntake,
+        tiles: &[TileId],
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+        hashes: &mut HashTiles,
+    ) -> Result<(), Trouble> {
+        intake.wait_for_room(&self.place.stop);
+        let mut bodies = self.place.ahead(tiles);
+        let fetch = |tile: &TileId| self.place.tile(*tile, bodies.next(&self.place.stop)?);
+        let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, _>>()?;
+        let mut entries: Vec<Vec<Entry<'_>>> = Vec::with_capacity(tiles.len());
+        for (tile, body) in tiles.iter().zip(&bodies) {
+            entries.push(self.place.entries(*tile, body)?);
+        }
+
+        let begin = intake.position() / TILE * TILE;
+        let mut growth = Growth { known, forked: false, ..Growth::default() };
+        growth.tree = match self.frontier.take().filter(|tree| tree.size() == begin) {
+            Some(tree) => tree,
+            None => hashes.frontier(begin, &mut self.place)?,
+        };
+        growth.compare();
+        entries.iter().flatten().for_each(|entry| growth.push(entry.leaf_hash()));
+        let full_tiles = growth.full_tiles.clone();
+        if growth.tree.size() < head.size {
+            for leaf in self.place.edge_leaves(head.size)? {
+                growth.push(leaf);
+            }
+        }
+        if growth.tree.root() != head.root {
+            let last = tiles.last().map_or(String::new(), |tile| self.place.url(*tile));
+            return Err(Trouble::Refuted(format!(
+                "{last}: the entries do not lead to the root of the signed tree of {} entries",
+                head.size
+            )));
+        }
+        if growth.forked {
+            return Err(forked(head, known));
+        }
+        if known.is_some_and(|known| known.size < begin) {
+            prove_extension(head, known, hashes, &mut self.place)?;
+        }
+        for (tile, entries) in tiles.iter().zip(&entries) {
+            take_in(intake, *tile, entries, end, Verification::Full)?;
+        }
+        self.frontier = full_tiles.or(Some(growth.tree)).filter(|tree| tree.size() % TILE == 0);
+        Ok(())
+    }
+
+    /// Takes in names where the log offers them, and says whether it does. Its tree is proven to
+    /// extend the one before; that the names are those of its entries, nothing can prove.
+    fn read_names(
+        &mut self,
+        intake: &mut EntryIntake,
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<bool, Trouble> {
+        let mut hashes = HashTiles::new(head.size, head.root);
+        prove_extension(head, known, &mut hashes, &mut self.place)?;
+        let tiles = wanted(Kind::Names, intake.position(), end, head.size);
+        let mut bodies = self.place.ahead(&tiles);
+        for tile in tiles {
+            intake.wait_for_room(&self.place.stop);
+            let body = match bodies.next(&self.place.stop)? {
+                Err(fault) if fault.is_not_found() && tile.width == TILE => {
+                    log::info!("{}: offers no names tiles; reading its data tiles", self.origin);
+                    self.source = CtSource::Data;
+                    return Ok(false);
+                }
+                answer => self.place.tile(tile, answer)?,
+            };
+            let first = tile.number * TILE;
+            let mut index = first;
+            let mut taken = Ok(());
+            let read = self.names.read(&body, tile.width as usize, |entry| {
+                let due = taken.is_ok() && index == intake.position() && index < end;
+                index += 1;
+                if due {
+                    taken = match entry {
+                        Ok(entry) => intake.named(&entry),
+                        Err(fault) => intake.unreadable(fault.reason(), fault.to_string()),
+                    };
+                }
+            });
+            taken?;
+            read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.place.url(tile))))?;
+        }
+        Ok(true)
+    }
+
+    /// The index of the first entry of the tile in which the log took in an entry at `millis` or
+    /// later, by halving: entries stand in the order in which the log took them in, give or take
+    /// the seconds by which its parts disagree.
+    pub fn index_at(&mut self, millis: u64, head: &TreeHead) -> Result<u64, Trouble> {
+        let (mut low, mut high) = (0, head.size / TILE);
+        while low < high {
+            let number = low.midpoint(high);
+            let tile = TileId { kind: Kind::Data, number, width: TILE };
+            let url = self.place.url(tile);
+            let body = self.place.fetcher.one(&url, TILE_LIMIT, &self.place.stop)?;
+            let entries = self.place.entries(tile, &body)?;
+            // The last one: a tile of which any entry is late enough is not passed over.
+            let last = entries.last().map_or(0, |entry| entry.timestamp);
+            if last < millis { low = number + 1 } else { high = number }
+        }
+        Ok(low * TILE)
+    }
+}
+
+/// A tree that grows by the entries that were fetched, compared on its way with the one known
+/// before.
+#[derive(Default)]
+struct Growth<'k> {
+    tree: Frontier,
+    known: Option<&'k TreeHead>,
+    /// It differs from the known one where it has its size.
+    forked: bool,
+    /// The tree as it was at its last full tile.
+    full_tiles: Option<Frontier>,
+}
+
+impl Growth<'_> {
+    fn push(&mut self, leaf: Hash) {
+        self.tree.push(leaf);
+        if self.tree.size().is_multiple_of(TILE) {
+            self.full_tiles = Some(self.tree.clone());
+        }
+        self.compare();
+    }
+
+    fn compare(&mut self) {
+        if let Some(known) = self.known.filter(|known| known.size == self.tree.size()) {
+            self.forked |= known.size > 0 && self.tree.root() != known.root;
+        }
+    }
+}
+
+/// Takes in the entries of `tile` that are due, before `end`.
+fn take_in(
+    intake: &mut EntryIntake,
+    tile: TileId,
+    entries: &[Entry<'_>],
+    end: u64,
+    verify: Verification,
+) -> Result<(), Trouble> {
+    for (index, entry) in (tile.number * TILE..end).zip(entries) {
+        if index == intake.position() {
+            intake.entry(entry, verify == Verification::Full)?;
+        }
+    }
+    Ok(())
+}
+
+/// Proves that the tree of `head` is that of `known`, grown.
+fn prove_extension(
+    head: &TreeHead,
+    known: Option<&TreeHead>,
+    hashes: &mut HashTiles,
+    place: &mut Place,
+) -> Result<(), Trouble> {
+    let Some(known) = known.filter(|known| known.size > 0 && known.size < head.size) else {
+        return Ok(());
+    };
+    let tree = hashes.frontier(known.size, place)?;
+    if tree.root() == known.root { Ok(()) } else { Err(forked(head, Some(known))) }
+}
+
+fn forked(head: &TreeHead, known: Option<&TreeHead>) -> Trouble {
+    Trouble::Broken {
+        reason: "log forked",
+        what: format!(
+            "the log has forked: its tree of {} entries does not extend the one of {} that it \
+             signed before",
+            head.size,
+            known.map_or(0, |known| known.size)
+        ),
+    }
+}
+
+/// Proves that `entries`, which stand in `tile`, are those of the signed tree.
+fn prove_alone(
+    tile: TileId,
+    entries: &[Entry<'_>],
+    hashes: &mut HashTiles,
+    place: &mut Place,
+) -> Result<(), Trouble> {
+    let leaves: Vec<Hash> = entries.iter().map(Entry::leaf_hash).collect();
+    let proven = if tile.width == TILE {
+        root_of(&leaves) == hashes.tile_root(tile.number, place)?
+    } else {
+        leaves == hashes.edge_leaves(place)?
+    };
+    if proven {
+        return Ok(());
+    }
+    let url = place.url(tile);
+    Err(Trouble::Refuted(format!("{url}: the entries are not those of the signed tree")))
+}
+
+impl Place {
+    fn url(&self, tile: TileId) -> String {
+        format!("{}{tile}", self.prefix)
+    }
+
+    fn ahead(&self, tiles: &[TileId]) -> super::fetch::Ahead {
+        let request = |tile: &TileId| Request { url: self.url(*tile), limit: TILE_LIMIT };
+        self.fetcher.ahead(tiles.iter().map(request).collect())
+    }
+
+    /// The bytes of `tile`, of which `answer` has come: of a part that has been filled meanwhile
+    /// and vanished, those of the full tile.
+    fn tile(&self, tile: TileId, answer: Answer) -> Result<Vec<u8>, Trouble> {
+        match answer {
+            Err(fault) if fault.is_not_found() && tile.width < TILE => {
+                let url = self.url(TileId { width: TILE, ..tile });
+                self.fetcher.one(&url, TILE_LIMIT, &self.stop)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// The entries of `tile`: as many as were asked for, though the tile may have more by now.
+    fn entries<'b>(&self, tile: TileId, body: &'b [u8]) -> Result<Vec<Entry<'b>>, Trouble> {
+        // What cannot be read at all says nothing that the log might have signed.
+        let unreadable = |what: String| Trouble::Passing(format!("{}: {what}", self.url(tile)));
+        let entries = read_data_tile(body, tile.width as usize).or_else(|fault| {
+            match read_data_tile(body, TILE as usize) {
+                Ok(full) => Ok(full),
+                Err(_) => Err(unreadable(fault.to_string())),
+            }
+        })?;
+        for (entry, index) in entries.iter().zip(tile.number * TILE..) {
+            if entry.leaf_index.is_some_and(|written| written != index) {
+                let url = self.url(tile);
+                return Err(Trouble::Refuted(format!(
+                    "{url}: entry {index} bears the index of another"
+                )));
+            }
+        }
+        Ok(entries.into_iter().take(tile.width as usize).collect())
+    }
+
+    /// The leaf hashes of the tile at the right edge of a tree of `size` entries, not proven.
+    fn edge_leaves(&mut self, size: u64) -> Result<Vec<Hash>, Trouble> {
+        let tile = TileId { kind: Kind::Hashes(0), number: size / TILE, width: size % TILE };
+        let bytes = Tiles::tile(self, tile)?;
+        let (hashes, _) = bytes.as_chunks::<32>();
+        Ok(hashes.iter().take(tile.width as usize).copied().collect())
+    }
+}
+
+impl Tiles for Place {
+    type Fault = Trouble;
+
+    fn tile(&mut self, tile: TileId) -> Result<Vec<u8>, Trouble> {
+        let answer = self.fetcher.one_or_fault(&self.url(tile), HASHES_LIMIT, &self.stop)?;
+        Self::tile(self, tile, answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_wanted_from_the_one_at_the_position_to_the_one_before_the_end() {
+        let tiles = |position, end, size| -> Vec<(u64, u64)> {
+            let tiles = wanted(Kind::Data, position, end, size);
+            tiles.iter().map(|tile| (tile.number, tile.width)).collect()
+        };
+        assert_eq!(tiles(0, 256, 300), [(0, 256)]);
+        assert_eq!(tiles(255, 257, 257), [(0, 256), (1, 1)]);
+        assert_eq!(tiles(256, 257, 257), [(1, 1)]);
+        assert_eq!(tiles(300, 400, 400), [(1, 144)]);
+        // The log has more than is wanted.
+        assert_eq!(tiles(300, 700, 5000), [(1, 256), (2, 256)]);
+    }
+}

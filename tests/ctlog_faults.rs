@@ -1,0 +1,200 @@
+//! What becomes of a log's faults: none costs an entry, doubles one, hangs, or goes unsaid.
+
+use std::time::Duration;
+
+use crate::testenv::ctwatch::{expected, folder, made, stored, wait_for_end, watch};
+use crate::testenv::log::{
+    Fault, Key, LogServer, Protocol, RetryAfter, Signed, Signing, TestLog, Times, most_at_once,
+};
+use crate::testenv::{Folder, Tls, wait_until};
+
+/// Entries of each log: two full tiles and a part.
+const ENTRIES: u64 = 700;
+
+fn log_of(protocol: Protocol) -> TestLog {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+    log.append(made(3).entries(0..ENTRIES));
+    log
+}
+
+/// Reads a log of `protocol` whose answers at `pattern` go wrong with `fault`; it is read in full
+/// all the same, and grows. What was logged, for the caller to look into.
+fn survives(protocol: Protocol, pattern: &str, times: Times, fault: Fault) -> Folder {
+    let log = log_of(protocol);
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "");
+    server.misbehave(pattern, times, fault);
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    log.append(made(3).entries(ENTRIES..ENTRIES + 50));
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{pattern}: {}", folder.stderr());
+    assert_eq!(stored(&folder), expected(&log), "{pattern}");
+    folder
+}
+
+fn gaps(folder: &Folder) -> Vec<String> {
+    let sql = "SELECT reason || iif(ended IS NULL, ' open', '') FROM gaps ORDER BY id";
+    folder.texts("certstream.db", sql)
+}
+
+fn busy(retry_after: RetryAfter) -> Fault {
+    Fault::Refused { status: 429, retry_after: Some(retry_after) }
+}
+
+#[test]
+fn what_passes_costs_nothing_and_leaves_no_gap() {
+    let second = Duration::from_secs(1);
+    for (protocol, pattern, times, fault) in [
+        (Protocol::Tiles, "/alpha/tile/data/*", Times::Next(2), busy(RetryAfter::Seconds(1))),
+        (Protocol::Rfc6962, "/alpha/ct/v1/*", Times::Next(2), busy(RetryAfter::Date(second))),
+        (Protocol::Tiles, "*", Times::Next(3), Fault::status(500)),
+        (Protocol::Tiles, "/alpha/tile/*", Times::Next(3), Fault::status(503)),
+        (Protocol::Tiles, "/alpha/tile/*", Times::Next(3), Fault::Truncated),
+        (Protocol::Rfc6962, "/alpha/ct/v1/get-entries*", Times::Next(2), Fault::Truncated),
+        (Protocol::Tiles, "/alpha/tile/*", Times::Next(2), Fault::Reset),
+        (Protocol::Rfc6962, "/alpha/ct/v1/get-entries*", Times::Next(2), Fault::Reset),
+        (Protocol::Tiles, "/alpha/*", Times::Always, Fault::Closed { announced: true }),
+        (Protocol::Tiles, "/alpha/*", Times::Next(3), Fault::Closed { announced: false }),
+        (Protocol::Tiles, "/alpha/tile/data/*.p/*", Times::Next(1), Fault::status(404)),
+    ] {
+        let shown = format!("{fault:?} at {pattern}");
+        let folder = survives(protocol, pattern, times, fault);
+        assert_eq!(gaps(&folder), Vec::<String>::new(), "{shown}: {}", folder.stderr());
+    }
+}
+
+#[test]
+fn a_lying_mirror_is_noticed_said_and_asked_again() {
+    for (protocol, pattern, fault) in [
+        (Protocol::Tiles, "/alpha/tile/data/001", Fault::AlteredEntry(77)),
+        (Protocol::Tiles, "/alpha/tile/data/000", Fault::OtherTile),
+        (Protocol::Tiles, "/alpha/tile/data/*.p/*", Fault::AlteredEntry(3)),
+        (Protocol::Tiles, "/alpha/checkpoint", Fault::FlippedBit(40)),
+        (Protocol::Rfc6962, "/alpha/ct/v1/get-entries*", Fault::AlteredEntry(5)),
+    ] {
+        let folder = survives(protocol, pattern, Times::Next(1), fault);
+        assert_eq!(gaps(&folder), ["not as signed"], "{pattern}: {}", folder.stderr());
+        let stderr = folder.stderr();
+        assert!(stderr.contains("ERROR") && stderr.contains("next attempt"), "{stderr}");
+    }
+}
+
+/// More tiles than are proven together: each stands for itself, with hash tiles.
+#[test]
+fn when_catching_up_each_tile_is_proven_on_its_own() {
+    for pattern in ["/alpha/tile/data/007", "/alpha/tile/1/*", "/alpha/tile/0/*"] {
+        let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+        log.append(made(3).entries(0..5000));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let fault =
+            if pattern.contains("data") { Fault::AlteredEntry(9) } else { Fault::FlippedBit(99) };
+        server.misbehave(pattern, Times::Next(1), fault);
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        assert_eq!(gaps(&folder), ["not as signed"], "{pattern}: {}", folder.stderr());
+        assert!(most_at_once(&server.requests("/alpha/tile/data/*")) <= 4);
+    }
+}
+
+#[test]
+fn a_fork_a_shrunk_tree_and_a_stranger_stop_the_log_or_are_refused() {
+    for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
+        for broken in ["log forked", "log shrunk"] {
+            let log = log_of(protocol);
+            let server = LogServer::start(Tls::Off, &[&log]);
+            let folder = folder(&server, "");
+            let mut program = watch(&folder);
+            wait_for_end(&folder, &log);
+            let before = stored(&folder);
+            if broken == "log forked" {
+                log.fork(300);
+                log.append(made(3).entries(ENTRIES..ENTRIES + 600));
+            } else {
+                log.shrink(500);
+            }
+            wait_until("the log is stopped", || folder.stderr().contains("not read any further"));
+            // The only log there was: the run ends, and says so.
+            assert_eq!(program.end().code(), Some(1), "{}", folder.stderr());
+            assert_eq!(gaps(&folder), [broken], "{protocol:?} {}", folder.stderr());
+            assert_eq!(stored(&folder), before, "nothing of the other tree is stored");
+            // A restart does not forget.
+            let mut again = watch(&folder);
+            assert_eq!(again.end().code(), Some(1), "{}", folder.stderr());
+            assert_eq!(stored(&folder), before);
+        }
+    }
+}
+
+#[test]
+fn a_head_that_the_log_has_not_signed_is_not_believed() {
+    for (signing, what) in [
+        (Signing::Broken, "the signature does not hold"),
+        (Signing::Stranger, "bears no signature of the log's key"),
+    ] {
+        let log = log_of(Protocol::Tiles);
+        log.sign(signing);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_until("it is said", || folder.stderr().contains("next attempt"));
+        let stderr = folder.stderr();
+        assert!(stderr.contains(what), "{stderr}");
+        log.sign(Signing::Good);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+    }
+}
+
+#[test]
+fn an_endless_or_oversized_answer_is_cut_and_said() {
+    for (pattern, fault) in [
+        ("/alpha/checkpoint", Fault::Endless),
+        ("/alpha/tile/0/*", Fault::Endless),
+        ("/alpha/checkpoint", Fault::Oversized),
+    ] {
+        let folder = survives(Protocol::Tiles, pattern, Times::Next(1), fault);
+        let stderr = folder.stderr();
+        assert!(stderr.contains("the answer is"), "{pattern}: {stderr}");
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_stalled_answer() {
+    for fault in [Fault::Stalled, Fault::Slow(Duration::from_millis(500))] {
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        server.misbehave("/alpha/tile/data/*", Times::Always, fault);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        server.wait_for_requests("/alpha/tile/data/*", 1);
+        let before = std::time::Instant::now();
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        // The promise of the product, and a margin for a busy machine.
+        assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_a_gap_of_one() {
+    let log = log_of(Protocol::Tiles);
+    let mut broken = made(3).entry(ENTRIES);
+    broken.signed = Signed::X509 { certificate: b"no certificate".to_vec() };
+    (broken.names, broken.common_name) = (Vec::new(), None);
+    log.append([broken]);
+    log.append(made(3).entries(ENTRIES + 1..ENTRIES + 20));
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let rows = folder.texts(
+        "certstream.db",
+        "SELECT reason || ' ' || first_index || ' ' || last_index FROM gaps",
+    );
+    assert_eq!(rows, [format!("malformed certificate {ENTRIES} {ENTRIES}")]);
+}
