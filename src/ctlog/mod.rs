@@ -5,6 +5,8 @@
 //! list, and the Merkle tree arithmetic. Fetches nothing: bytes come in, values go out.
 
 mod certificate;
+#[cfg(test)]
+mod corpus;
 mod der_names;
 mod entry;
 mod entry_fault;
