@@ -14,6 +14,7 @@ mod tag {
     pub const OBJECT_IDENTIFIER: u8 = 0x06;
     pub const UTF8_STRING: u8 = 0x0c;
     pub const PRINTABLE_STRING: u8 = 0x13;
+    pub const TELETEX_STRING: u8 = 0x14;
     pub const IA5_STRING: u8 = 0x16;
     pub const SEQUENCE: u8 = 0x30;
     pub const SET: u8 = 0x31;
@@ -106,7 +107,10 @@ fn common_name(subject: &[u8]) -> Result<Option<&str>, Unsure> {
             if oid != COMMON_NAME {
                 continue;
             }
-            let is_text = matches!(tag, tag::UTF8_STRING | tag::PRINTABLE_STRING | tag::IA5_STRING);
+            let is_text = matches!(
+                tag,
+                tag::UTF8_STRING | tag::PRINTABLE_STRING | tag::TELETEX_STRING | tag::IA5_STRING
+            );
             let text = std::str::from_utf8(text).map_err(|_| Unsure)?;
             if !is_text || found.replace(text).is_some() {
                 return Err(Unsure);

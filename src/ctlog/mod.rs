@@ -6,6 +6,8 @@
 
 mod certificate;
 mod checkpoint;
+#[cfg(test)]
+mod corpus;
 mod der_names;
 mod entry;
 mod entry_fault;
