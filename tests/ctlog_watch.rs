@@ -3,7 +3,7 @@
 use crate::testenv::ctwatch::{
     expected, folder, made, stored, wait_for_end, wait_for_position, watch,
 };
-use crate::testenv::log::{Key, LogServer, Pages, Protocol, TestLog};
+use crate::testenv::log::{Key, LogServer, Pages, Protocol, Proxy, TestLog};
 use crate::testenv::{Tls, wait_until};
 
 /// One tiled log and one of RFC 6962, each with some entries.
@@ -124,4 +124,149 @@ fn a_new_log_is_read_from_its_end_and_one_that_leaves_the_list_to_its_end() {
     both.extend(later(&old, 700));
     both.sort();
     assert_eq!(stored(&folder).into_keys().collect::<Vec<_>>(), both);
+}
+
+#[test]
+fn names_tiles_are_read_where_they_are_offered_and_data_tiles_where_not() {
+    for offered in [true, false] {
+        let mut log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+        if !offered {
+            log = log.without_names();
+        }
+        log.append(made(1).entries(0..700));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "  source: names\n");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        log.append(made(1).entries(700..900));
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        let data = server.count("/alpha/tile/data/*");
+        assert_eq!(data == 0, offered, "{data} data tiles");
+        let verified = folder.number("certstream.db", "SELECT verified FROM positions");
+        assert_eq!(verified, Some(if offered { 0 } else { 900 }));
+        if !offered {
+            assert!(server.count("/alpha/tile/names/*") <= 4, "their absence is remembered");
+        }
+    }
+}
+
+#[test]
+fn whoever_runs_the_log_learns_whom_to_reach_and_is_not_asked_in_a_loop() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(1).entries(0..300));
+    let server = LogServer::start(Tls::Good, &[&log]);
+    let folder = folder(&server, "  contact: soc@example.com\n");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    let checkpoints = server.count("/alpha/checkpoint");
+    server.wait_for_requests("/alpha/checkpoint", checkpoints + 6);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let requests = server.requests("*");
+    let agent = requests[0].head.header("user-agent").unwrap_or_default();
+    assert!(agent.starts_with("certstream/") && agent.ends_with("(+soc@example.com)"), "{agent}");
+    assert!(requests.iter().all(|r| r.head.header("user-agent") == Some(agent)));
+    // While nothing grows, nothing but the tree head is asked for.
+    assert_eq!(server.count("/alpha/tile/data/000"), 1);
+    assert_eq!(server.count("/alpha/tile/data/001.p/44"), 1);
+    // Kept alive: far fewer connections than requests.
+    let connections: std::collections::BTreeSet<usize> =
+        requests.iter().map(|request| request.connection).collect();
+    assert!(connections.len() <= 4, "{connections:?}");
+}
+
+#[test]
+fn a_proxy_is_gone_through() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(1).entries(0..300));
+    let server = LogServer::start(Tls::Good, &[&log]);
+    let proxy = Proxy::start(None);
+    let folder = folder(&server, &format!("  proxy: 'http://{}'\n", proxy.address()));
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(stored(&folder), expected(&log));
+    assert!(!proxy.targets().is_empty());
+    assert!(proxy.targets().iter().all(|target| server.url("").ends_with(target.as_str())));
+}
+
+#[test]
+fn a_backfill_reads_its_range_beside_a_watch_and_goes_on_where_it_stopped() {
+    let (tiled, old) = two_logs();
+    let server = LogServer::start(Tls::Off, &[&tiled, &old]);
+    let folder = folder(&server, "");
+    let text = folder.read("config.yaml").replace("start: beginning", "start: end");
+    folder.write("config.yaml", text);
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &tiled);
+    wait_for_end(&folder, &old);
+    let words = ["backfill", "--log", "alpha", "--from", "100", "--to", "907"];
+    let positions = "SELECT feed || ' ' || position FROM positions ORDER BY feed";
+    let before = folder.texts("certstream.db", positions);
+    for again in [false, true] {
+        let mut backfill = folder.start_logged(&words, "backfill");
+        assert_eq!(backfill.end().code(), Some(0), "{}", folder.read("backfill"));
+        let mut expected = std::collections::BTreeMap::new();
+        for (index, names) in tiled.expected() {
+            for name in names.into_iter().filter(|name| name.contains("paypal")) {
+                if (100..907).contains(&index) {
+                    expected.insert(name, 1);
+                }
+            }
+        }
+        // The second time there is nothing left to read.
+        assert_eq!(stored(&folder), expected, "again: {again}");
+    }
+    let after = folder.texts("certstream.db", positions);
+    assert!(before.iter().all(|position| after.contains(position)), "{before:?} {after:?}");
+    assert!(program.is_running());
+    let mut beta = folder.start_logged(&["backfill", "--log", "beta", "--from", "beginning"], "b");
+    assert_eq!(beta.end().code(), Some(0), "{}", folder.read("b"));
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let stored = stored(&folder);
+    assert!(expected(&old).keys().all(|domain| stored.contains_key(domain)));
+    for (words, what) in [
+        (["--log", "gamma", "--from", "1"], "no log in the list is called `gamma`"),
+        (["--log", "a", "--from", "1"], "several logs are called `a`"),
+        (["--log", "alpha", "--from", "end"], "the range is empty"),
+    ] {
+        let words = [&["backfill"][..], &words].concat();
+        assert_eq!(folder.start_logged(&words, "wrong").end().code(), Some(2), "{words:?}");
+        assert!(folder.read("wrong").contains(what), "{}", folder.read("wrong"));
+    }
+}
+
+#[test]
+fn the_table_of_logs_shows_what_is_read_and_what_is_left() {
+    let (tiled, old) = two_logs();
+    let server = LogServer::start(Tls::Off, &[&tiled, &old]);
+    let folder = folder(&server, "");
+    let logs = |words: &[&str]| {
+        let words = [&["logs", "--json"][..], words].concat();
+        assert_eq!(folder.run(&words), 0, "{}", folder.stderr());
+        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        folder.stdout().lines().map(line).collect::<Vec<_>>()
+    };
+    let alpha = |rows: Vec<serde_json::Value>| {
+        assert_eq!(rows.len(), 2);
+        rows.into_iter().find(|log| log["log"] == "Operator 'alpha'").unwrap()
+    };
+    let fresh = alpha(logs(&[]));
+    assert_eq!((&fresh["size"], &fresh["position"]), (&1000.into(), &serde_json::Value::Null));
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &tiled);
+    wait_for_end(&folder, &old);
+    assert_eq!(program.stop(), 0);
+    tiled.append(made(1).entries(1000..1100));
+    let now = alpha(logs(&[]));
+    assert_eq!((&now["position"], &now["lag_entries"]), (&1000.into(), &100.into()));
+    assert_eq!(
+        (&now["entries_verified"], &now["protocol"]),
+        (&1000.into(), &"static-ct-api".into())
+    );
+    let asked = server.requests("*").len();
+    let offline = alpha(logs(&["--offline"]));
+    assert_eq!((&offline["size"], &offline["lag_entries"]), (&1000.into(), &0.into()));
+    assert_eq!(server.requests("*").len(), asked, "nobody is asked");
 }

@@ -286,7 +286,8 @@ fn state(state: Option<&serde_json::Map<String, serde_json::Value>>) -> Result<S
 /// A URL that paths can be appended to.
 fn prefix(url: &str) -> Result<String, String> {
     let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
-    if !plain || !(url.starts_with("https://") || url.starts_with("http://")) {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    if !plain || rest.is_none_or(|rest| rest.trim_end_matches('/').is_empty()) {
         return Err(format!("`{}` is no URL", url.escape_default()));
     }
     Ok(format!("{}/", url.trim_end_matches('/')))

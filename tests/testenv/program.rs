@@ -44,15 +44,25 @@ impl Folder {
         self.start_with(words, output("stdout").into(), Stdio::null())
     }
 
+    /// Starts the binary beside another one: what both print goes to the file called `log`.
+    pub fn start_logged(&self, words: &[&str], log: &str) -> Program {
+        let output = File::create(self.path(log)).unwrap();
+        self.spawn(words, output.try_clone().unwrap().into(), Stdio::null(), output)
+    }
+
     /// Starts the binary with an stdout and an stdin of the caller's.
     pub fn start_with(&self, words: &[&str], stdout: Stdio, stdin: Stdio) -> Program {
+        self.spawn(words, stdout, stdin, File::create(self.path("stderr")).unwrap())
+    }
+
+    fn spawn(&self, words: &[&str], stdout: Stdio, stdin: Stdio, stderr: File) -> Program {
         let child = Command::new(env!("CARGO_BIN_EXE_certstream"))
             .args(words)
             .current_dir(self.0.path())
             .env_remove("RUST_LOG")
             .stdin(stdin)
             .stdout(stdout)
-            .stderr(File::create(self.path("stderr")).unwrap())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         Program(child)

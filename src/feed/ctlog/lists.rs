@@ -130,9 +130,15 @@ fn read(file: &Path) -> Result<LogList> {
             .in_file(file)
             .remedy("check ct.log_list; `embedded` takes the list that came with certstream")
     })?;
-    LogList::parse(&bytes).map_err(|fault| {
-        Error::usage(format!("this is no list of CT logs: {fault}"))
+    let none = |what: String| {
+        Error::usage(format!("this is no list of CT logs: {what}"))
             .in_file(file)
             .remedy("ct.log_list takes Chrome's format, version 3")
-    })
+    };
+    let list = LogList::parse(&bytes).map_err(|fault| none(fault.to_string()))?;
+    // A file that is just being written must not end every course.
+    if list.logs.is_empty() {
+        return Err(none("it has no log that we understand".to_owned()));
+    }
+    Ok(list)
 }
