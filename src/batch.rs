@@ -106,6 +106,9 @@ pub enum Content {
     /// Entries of a CT log's names tiles, not covered by the log's signature: names alone, and for
     /// frames the index and the log's time of each.
     Names(Arc<LogSource>),
+    /// Entries of a CT log that were read before, by their names alone, and matched: read again
+    /// for their certificates. They count as no further sighting.
+    Again(Arc<LogSource>),
 }
 
 /// Frames as they were received, one after another.

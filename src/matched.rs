@@ -3,6 +3,8 @@
 //! Owns the message only: one [`Matched`] for every batch, even when nothing in it matched, so
 //! that the writer can apply each feed's batches strictly in sequence.
 
+use std::sync::Arc;
+
 use crate::batch::{GapEvent, Reading};
 use crate::domain::Views;
 use crate::rule::RuleIndex;
@@ -24,6 +26,8 @@ pub struct Matched {
     pub gap: Option<GapEvent>,
     /// How far a log has been read.
     pub reading: Reading,
+    /// How it was read.
+    pub source: Source,
     /// What matched.
     pub rows: Vec<MatchedDomain>,
     /// The certificates of those rows.
@@ -32,6 +36,23 @@ pub struct Matched {
     pub dropped_rows: u64,
     /// What this message was booked with in the backlog account; subtracted after COMMIT.
     pub bytes: usize,
+}
+
+/// How what was matched was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// With all that there is to read.
+    #[default]
+    Whole,
+    /// Out of a log's names tiles: the certificates are to be read afterwards.
+    NamesAlone,
+    /// Read again, for the certificates: all entries of the log at this URL that were, by index.
+    Again {
+        /// Where the log is read.
+        log_url: Arc<str>,
+        /// The entries, and whether anything in them matched.
+        entries: Vec<(u64, bool)>,
+    },
 }
 
 /// One domain of one certificate update, with the rules it matched.

@@ -3,7 +3,7 @@
 use crate::testenv::ctwatch::{
     expected, folder, made, stored, wait_for_end, wait_for_position, watch,
 };
-use crate::testenv::log::{Key, LogServer, Pages, Protocol, Proxy, TestLog};
+use crate::testenv::log::{Fault, Key, LogServer, Pages, Protocol, Proxy, TestLog, Times};
 use crate::testenv::{Tls, wait_until};
 
 /// One tiled log and one of RFC 6962, each with some entries.
@@ -140,16 +140,49 @@ fn names_tiles_are_read_where_they_are_offered_and_data_tiles_where_not() {
         wait_for_end(&folder, &log);
         log.append(made(1).entries(700..900));
         wait_for_end(&folder, &log);
+        let certificates = "SELECT count(DISTINCT domain_id) FROM domain_certificates dc
+             JOIN certificates c ON c.id = dc.certificate_id WHERE c.serial IS NOT NULL";
+        let domains = expected(&log).len() as i64;
+        wait_until("every match has its certificate", || {
+            folder.number("certstream.db", certificates) == Some(domains)
+        });
+        wait_until("nothing is left to verify", || {
+            folder.number("certstream.db", "SELECT count(*) FROM unverified") == Some(0)
+        });
         assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        // A second reading is no second sighting.
         assert_eq!(stored(&folder), expected(&log));
-        let data = server.count("/alpha/tile/data/*");
-        assert_eq!(data == 0, offered, "{data} data tiles");
-        let verified = folder.number("certstream.db", "SELECT verified FROM positions");
+        let verified = "SELECT verified FROM positions WHERE feed LIKE 'log %'";
+        let verified = folder.number("certstream.db", verified);
         assert_eq!(verified, Some(if offered { 0 } else { 900 }));
-        if !offered {
+        if offered {
+            for full in ["/alpha/tile/data/000", "/alpha/tile/data/001", "/alpha/tile/data/002"] {
+                assert!(server.count(full) <= 2, "{full}: once a tile, and once per new match");
+            }
+        } else {
             assert!(server.count("/alpha/tile/names/*") <= 4, "their absence is remembered");
         }
     }
+}
+
+#[test]
+fn a_names_tile_that_lies_is_refuted_by_the_certificate() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(1).entries(0..256));
+    let server = LogServer::start(Tls::Off, &[&log]);
+    // The first entry that hits, and then no longer does: its names tile says something else.
+    server.misbehave("/alpha/tile/names/000", Times::Always, Fault::AlteredEntry(1));
+    let folder = folder(&server, "  source: names\n");
+    let text = folder.read("config.yaml").replace("rules: [paypal]", "rules: ['^q']");
+    folder.write("config.yaml", text);
+    let mut program = watch(&folder);
+    wait_until("the lie is found out", || {
+        folder.number("certstream.db", "SELECT cert_index FROM unverified WHERE refuted") == Some(1)
+    });
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(stored(&folder).len(), 1);
+    let certificates = folder.number("certstream.db", "SELECT count(*) FROM certificates");
+    assert_eq!(certificates, Some(0), "nothing stands behind it");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::batch::now_micros;
 use crate::cli;
-use crate::config::{Config, LogListPlace, Start};
+use crate::config::{Config, CtSource, LogListPlace, Start};
 use crate::ctlog::{Log, LogProtocol, Standing};
 use crate::error::{Error, ExitCode, Result};
 use crate::feed::ctlog::{self, Range, Settings};
@@ -42,6 +42,11 @@ pub fn logs(options: &cli::Logs) -> Result<ExitCode> {
         })?;
         for (log, row) in shown.iter().zip(&mut rows) {
             row.progress = progress.remove(&ctlog::feed_name(log));
+            // What was read by names alone, then verified.
+            let afterwards = progress.remove(&ctlog::verifier_name(log));
+            if let (Some(progress), Some(afterwards)) = (&mut row.progress, afterwards) {
+                progress.verified += afterwards.verified;
+            }
         }
     }
     if !options.offline {
@@ -80,8 +85,10 @@ pub fn backfill(options: &cli::Backfill) -> Result<ExitCode> {
     let config = with_list(options.config.as_deref(), options.log_list.as_deref(), false)?;
     let engine = setup::engine(&config, &options.rules, None)?;
     let mut ct = config.ct.clone();
-    // The whole list: one may read a log again that is no longer watched.
+    // The whole list: one may read a log again that is no longer watched. Entries, with evidence:
+    // what a watch reads by names alone it verifies itself.
     ct.operators.clear();
+    ct.source = CtSource::Data;
     let settings = Settings::new(&ct, now_micros() / 1_000_000)?;
     let range = range(options, &settings)?;
     let database = options.database.as_ref().unwrap_or(&config.database.filename);

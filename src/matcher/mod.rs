@@ -23,7 +23,7 @@ use crate::backlog::Backlog;
 use crate::batch::{self, Batch, Content};
 use crate::ctlog::{self, LogName};
 use crate::domain;
-use crate::matched::{Hit, Matched, MatchedDomain};
+use crate::matched::{Hit, Matched, MatchedDomain, Source};
 use crate::stats::MatcherStats;
 use crate::update::{Evidence, UpdateReader};
 use engine::domain_at;
@@ -103,6 +103,7 @@ impl Matcher {
         };
         self.block.fill(batch, &self.stats);
         self.find_hits();
+        matched.source = self.source(batch);
         if self.hits.is_empty() {
             return matched;
         }
@@ -118,6 +119,23 @@ impl Matcher {
         self.backlog.add(matched.bytes);
         self.stats.rows.add(matched.rows.len() as u64);
         matched
+    }
+
+    /// How the batch was read, and of what was read again, what came of it.
+    fn source(&self, batch: &Batch) -> Source {
+        let log = match &batch.content {
+            Content::Updates | Content::Entries(_) => return Source::Whole,
+            Content::Names(_) => return Source::NamesAlone,
+            Content::Again(log) => log,
+        };
+        let matched = |place: u32| {
+            let of = |(domain, _): &(u32, Hit)| self.block.updates[*domain as usize];
+            self.hits.binary_search_by_key(&place, of).is_ok()
+        };
+        let entries = batch.updates().zip(0..).filter_map(|(update, place)| {
+            batch::indexed(update.frame()).map(|(index, _)| (index, matched(place)))
+        });
+        Source::Again { log_url: log.url.as_str().into(), entries: entries.collect() }
     }
 
     fn find_hits(&mut self) {
@@ -172,7 +190,7 @@ impl Matcher {
 fn evidence(reader: &mut UpdateReader, content: &Content, frame: &[u8]) -> Option<Evidence> {
     match content {
         Content::Updates => reader.evidence(frame),
-        Content::Entries(log) => {
+        Content::Entries(log) | Content::Again(log) => {
             let (index, entry) = ctlog::read_frame(frame).ok()?;
             let name = LogName { name: &log.name, url: &log.url };
             Some(ctlog::evidence(&entry, index, &name, &log.link(index)))

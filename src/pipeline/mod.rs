@@ -18,8 +18,8 @@ pub use signals::SignalWatch;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
@@ -34,7 +34,7 @@ use crate::printer::Printer;
 use crate::record::Record;
 use crate::stats::{RecorderStats, Stats};
 use crate::stop::Stop;
-use crate::store::{Announce, Store, Writer};
+use crate::store::{Announce, Store, Unverified, Writer};
 
 use crew::{Crew, OnError, Worker};
 use status::Status;
@@ -98,6 +98,7 @@ impl Source {
                 let around = ctlog::Surroundings {
                     outlets: Arc::clone(outlets),
                     tree_heads: Arc::clone(&shared.tree_heads),
+                    left: left_to_verify(shared.database.clone()),
                     backlog: Arc::clone(&shared.backlog),
                     stop: Arc::clone(&shared.stop),
                 };
@@ -126,6 +127,22 @@ struct Shared {
     console: Console,
     /// The newest tree head of every CT log that was read before.
     tree_heads: Arc<HashMap<String, TreeHead>>,
+    /// The database file, for a reader.
+    database: PathBuf,
+}
+
+/// Tells a feed of logs what was matched by names alone, from a connection that is opened when it
+/// is first asked.
+fn left_to_verify(database: PathBuf) -> ctlog::Left {
+    let reader = Mutex::new(None);
+    ctlog::Left(Box::new(move |log_url, limit| {
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = match &mut *reader {
+            Some(reader) => reader,
+            none => none.insert(Unverified::open(&database)?),
+        };
+        reader.left(log_url, limit)
+    }))
 }
 
 /// Everything a run needs, ready to start.
@@ -181,6 +198,7 @@ impl Pipeline {
             stats: self.stats,
             console: self.console,
             tree_heads: Arc::new(self.store.tree_heads()?),
+            database: self.store.file().to_path_buf(),
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
         let (running, ended) = bounded::<()>(0);

@@ -10,7 +10,7 @@ use super::merge::{Domain, Hit, Merged};
 use super::run::Run;
 use super::upsert::Upserts;
 use super::waiting::Waiting;
-use super::{gap, position};
+use super::{gap, position, unverified};
 use crate::domain::registered_domain;
 use crate::record::Record;
 
@@ -44,6 +44,9 @@ pub(super) fn apply(
     } else {
         Rows::begin(connection, run, merged, report)?.write()?
     };
+    for message in &waiting.messages {
+        unverified::write(connection, message)?;
+    }
     for (feed, change) in &waiting.gaps {
         gap::write(connection, run.id, &feeds[usize::from(*feed)], change)?;
     }

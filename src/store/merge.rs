@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 
 use super::run::StoredRule;
 use crate::domain::Views;
-use crate::matched::{Matched, MatchedDomain};
+use crate::matched::{Matched, MatchedDomain, Source};
 use crate::rule::RuleIndex;
 use crate::update::Evidence;
 
@@ -117,7 +117,8 @@ impl<'m> Merged<'m> {
                     .and_then(|index| message.certificates[index].seen)
                     .unwrap_or(message.received);
                 let slot = certificate.and_then(|index| slots[index]);
-                domains[place].sight(row, seen, slot, rules);
+                let again = matches!(message.source, Source::Again { .. });
+                domains[place].sight(row, seen, slot, rules, u64::from(!again));
             }
         }
         domains.iter_mut().for_each(Domain::sort);
@@ -155,8 +156,9 @@ impl<'m> Domain<'m> {
         seen: i64,
         slot: Option<Slot>,
         rules: &[StoredRule],
+        sightings: u64,
     ) {
-        self.sightings += 1;
+        self.sightings += sightings;
         self.first_seen = self.first_seen.min(seen);
         self.last_seen = self.last_seen.max(seen);
         self.names.extend(row.names_as_seen.iter().map(AsRef::<str>::as_ref));

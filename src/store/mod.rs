@@ -23,6 +23,7 @@ mod purge;
 mod reorder;
 mod run;
 pub mod schema;
+mod unverified;
 mod upsert;
 mod waiting;
 mod writer;
@@ -44,6 +45,7 @@ pub use announce::Announce;
 pub use lock::{Lock, lock, lock_backfill};
 pub use open::open_read_only;
 pub use purge::purge;
+pub use unverified::Unverified;
 pub use writer::Writer;
 
 /// How the database is written.
@@ -77,6 +79,12 @@ impl Store {
     pub fn open(path: &Path, settings: Settings) -> Result<Self> {
         let connection = open::open(path, settings)?;
         Ok(Self { connection, file: path.to_path_buf(), run: None })
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// How far every feed is stored that ever was, by name.

@@ -8,7 +8,7 @@ pub const APPLICATION_ID: i32 = 0x4354_7374;
 
 /// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
 /// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
-pub const STEPS: [&str; 2] = [V1, V2];
+pub const STEPS: [&str; 3] = [V1, V2, V3];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
@@ -147,5 +147,18 @@ CREATE TABLE tree_heads (
     timestamp INTEGER NOT NULL,
     signed TEXT NOT NULL,
     received INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Matches out of names tiles.
+const V3: &str = "
+-- Entries of logs that matched by their names alone, and whose certificates are still to be read.
+-- refuted: they were, and nothing in them matches.
+CREATE TABLE unverified (
+    log_url TEXT NOT NULL,
+    cert_index INTEGER NOT NULL,
+    found INTEGER NOT NULL,
+    refuted INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (log_url, cert_index)
 ) STRICT, WITHOUT ROWID;
 ";

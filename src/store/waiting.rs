@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::gap::GapChange;
 use crate::batch::{Applied, Reading};
-use crate::matched::Matched;
+use crate::matched::{Matched, Source};
 use crate::stats::FeedIndex;
 
 /// Rows after which a transaction is committed. Rows a second rise with the size of a
@@ -76,7 +76,9 @@ impl Waiting {
         let moves_only = rows == 0 && self.gaps.len() == changes;
         let due = now + if moves_only { MAX_POSITION_DELAY } else { MAX_DELAY };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
-        if rows > 0 {
+        // What was read again and matches nothing says something, too.
+        let says_something = matches!(matched.source, Source::Again { .. });
+        if rows > 0 || says_something {
             self.rows += rows;
             self.messages.push(matched);
         }

@@ -25,8 +25,9 @@ use super::fetch::Fetcher;
 use super::get_entries::{FIRST_PAGE, GetEntries};
 use super::intake::EntryIntake;
 use super::pace::Pace;
-use super::settings::{Settings, feed_name};
+use super::settings::{Settings, feed_name, verifier_name};
 use super::tiled::{Place, Tiled};
+use super::verifier::{Left, Verifier};
 
 /// How often the courses are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,6 +42,8 @@ pub struct Surroundings {
     pub outlets: Arc<Outlets>,
     /// The newest tree head of every log that was read before, by feed.
     pub tree_heads: Arc<HashMap<String, TreeHead>>,
+    /// Tells what was matched by names alone.
+    pub left: Left,
     /// The account of what is not committed.
     pub backlog: Arc<Backlog>,
     /// Ends it.
@@ -58,6 +61,8 @@ struct Conductor<'a> {
     settings: Settings,
     around: &'a Surroundings,
     protocols: Protocols,
+    /// All courses have ended: nothing is left to wait for.
+    over: Arc<AtomicBool>,
 }
 
 /// Reads the logs until the stop is requested or all have ended.
@@ -66,8 +71,10 @@ struct Conductor<'a> {
 /// When a log has broken its promise; the others have been read on.
 pub fn run(settings: Settings, around: &Surroundings) -> Result<()> {
     std::thread::scope(|scope| {
-        let mut conductor = Conductor { settings, around, protocols: Protocols::default() };
+        let (protocols, over) = (Protocols::default(), Arc::default());
+        let mut conductor = Conductor { settings, around, protocols, over };
         let outcome = conductor.conduct(scope);
+        conductor.over.store(true, Ordering::Relaxed);
         if outcome.is_err() {
             // A course that cannot begin must not leave the others unwatched.
             around.stop.request();
@@ -94,6 +101,7 @@ impl<'a> Conductor<'a> {
                 } else if follow && !ended.contains_key(&name) {
                     let course = self.begin(scope, &log)?;
                     running.insert(name, course);
+                    self.begin_verifying(scope, &log)?;
                 }
             }
             self.let_go_of_what_is_not_listed(&list, &running);
@@ -129,6 +137,42 @@ impl<'a> Conductor<'a> {
         }
         Err(Error::failed(format!("no longer read: {}", broken.join(", ")))
             .remedy("see the errors above, and `certstream report` for the gaps"))
+    }
+
+    /// What is read of `log` by its names alone is read again by a thread of its own.
+    fn begin_verifying<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, 'a>,
+        log: &Log,
+    ) -> Result<()> {
+        let protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        let Protocol::Tiled(mut tiled) = protocol else { return Ok(()) };
+        if self.settings.source != CtSource::Names {
+            return Ok(());
+        }
+        tiled.source = CtSource::Data;
+        tiled.place.fetcher.priority = Priority::Low;
+        let verifier = Verifier {
+            name: verifier_name(log),
+            source: Arc::new(LogSource::of(log)),
+            tiled,
+            left: &self.around.left,
+            outlets: &self.around.outlets,
+            backlog: Arc::clone(&self.around.backlog),
+            max_delay: self.settings.max_delay,
+            stop: &self.around.stop,
+            over: Arc::clone(&self.over),
+        };
+        let work = move || {
+            if let Err(error) = verifier.run() {
+                log::error!("{error}");
+            }
+        };
+        let name = "verify".to_owned();
+        Builder::new().name(name).spawn_scoped(scope, work).map(drop).map_err(|error| {
+            Error::failed(format!("no thread to verify what matched with: {error}"))
+                .remedy("raise the limit on threads (ulimit -u)")
+        })
     }
 
     /// A log that has left the list is read to its end.

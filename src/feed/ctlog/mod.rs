@@ -20,8 +20,10 @@ mod pace;
 mod settings;
 mod tiled;
 mod trouble;
+mod verifier;
 
 pub use ask::tree_sizes;
 pub use conductor::{Surroundings, run};
 pub use lists::Lists;
-pub use settings::{Range, Settings, feed_name};
+pub use settings::{Range, Settings, feed_name, verifier_name};
+pub use verifier::Left;

@@ -56,6 +56,12 @@ pub fn feed_name(log: &Log) -> String {
     format!("log {}", log.origin())
 }
 
+/// The name of the feed that verifies what matched in `log` by names alone.
+#[must_use]
+pub fn verifier_name(log: &Log) -> String {
+    format!("verify {}", log.origin())
+}
+
 impl Settings {
     /// Checks `ct`, and gets the list of logs.
     ///

@@ -200,6 +200,33 @@ impl Tiled {
         Ok(true)
     }
 
+    /// Takes in the entries of `indexes` alone, which stand in the data tile `number`; proven.
+    pub fn read_some(
+        &mut self,
+        intake: &mut EntryIntake,
+        number: u64,
+        indexes: &[u64],
+        head: &TreeHead,
+    ) -> Result<(), Trouble> {
+        let mut hashes = HashTiles::new(head.size, head.root);
+        let width = (head.size - number * TILE).min(TILE);
+        let tile = TileId { kind: Kind::Data, number, width };
+        let url = self.place.url(tile);
+        let answer = self.place.fetcher.one_or_fault(&url, TILE_LIMIT, &self.place.stop)?;
+        let body = self.place.tile(tile, answer)?;
+        let entries = self.place.entries(tile, &body)?;
+        if self.verify == Verification::Full {
+            prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+        }
+        for index in indexes {
+            if let Some(entry) = entries.get((index - number * TILE) as usize) {
+                intake.begin_at(*index);
+                intake.entry(entry, self.verify == Verification::Full)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The index of the first entry of the tile in which the log took in an entry at `millis` or
     /// later, by halving: entries stand in the order in which the log took them in, give or take
     /// the seconds by which its parts disagree.
