@@ -2,16 +2,21 @@
 //!
 //! Owns one token bucket an operator, shared by the feeds of all its logs. Nobody publishes what
 //! they allow: we begin politely, give way when a server says it is too much, and come back
-//! slowly.
+//! slowly. A server on this machine is the user's own: it gives way by itself.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use ureq::http::Uri;
 
 /// Requests a second, to begin with and at most, by whether the operator can reach us. Skylight
 /// (Geomys) lets all anonymous clients together ask 75 times a second; a log of 400 entries/s
 /// needs 4.
 const IDENTIFIED: f64 = 20.0;
 const ANONYMOUS: f64 = 4.0;
+/// The same for a server on this machine: more than any answers.
+const LOOPBACK: f64 = 1e6;
 /// The slowest we get: DigiCert was seen allowing 0.15 requests a second.
 const SLOWEST: f64 = 0.1;
 /// Requests that may follow each other at once: a tree head and the tiles of some seconds.
@@ -28,6 +33,41 @@ pub(super) enum Priority {
     Normal,
     /// What can wait: takes a quarter of the tokens at most, and none that others wait for.
     Low,
+}
+
+/// Whose servers a bucket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Asked {
+    /// Those of an operator who can reach whoever runs this.
+    Identified,
+    /// Those of an operator who cannot.
+    Anonymous,
+    /// One on this machine.
+    Loopback,
+}
+
+impl Asked {
+    /// Whose server `url` is; `identified`: its operator can reach whoever runs this.
+    pub fn at(url: &str, identified: bool) -> Self {
+        let uri: Option<Uri> = url.parse().ok();
+        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        if host == "localhost" || address.is_ok_and(|address| address.is_loopback()) {
+            Self::Loopback
+        } else if identified {
+            Self::Identified
+        } else {
+            Self::Anonymous
+        }
+    }
+
+    fn fastest(self) -> f64 {
+        match self {
+            Self::Identified => IDENTIFIED,
+            Self::Anonymous => ANONYMOUS,
+            Self::Loopback => LOOPBACK,
+        }
+    }
 }
 
 /// A token bucket.
@@ -50,9 +90,9 @@ struct State {
 }
 
 impl Bucket {
-    /// A full bucket; `identified`: the operator can reach whoever runs this.
-    pub fn new(identified: bool, now: Instant) -> Self {
-        let fastest = if identified { IDENTIFIED } else { ANONYMOUS };
+    /// A full bucket.
+    pub fn new(asked: Asked, now: Instant) -> Self {
+        let fastest = asked.fastest();
         let state = State {
             rate: fastest,
             fastest,
@@ -135,20 +175,20 @@ mod tests {
     #[test]
     fn a_burst_then_the_rate() {
         let start = Instant::now();
-        let bucket = Bucket::new(true, start);
+        let bucket = Bucket::new(Asked::Identified, start);
         let burst = (0..100).take_while(|_| bucket.take(Priority::Normal, start).is_ok()).count();
         assert_eq!(burst, 10);
         let wait = bucket.take(Priority::Normal, start).unwrap_err();
         assert_eq!(wait, Duration::from_millis(50));
         assert!((195..=201).contains(&taken(&bucket, Priority::Normal, start, 10)));
-        let anonymous = Bucket::new(false, start);
+        let anonymous = Bucket::new(Asked::Anonymous, start);
         assert!((48..=51).contains(&taken(&anonymous, Priority::Normal, start, 10)));
     }
 
     #[test]
     fn a_busy_server_is_left_alone_and_asked_half_as_often_from_then_on() {
         let start = Instant::now();
-        let bucket = Bucket::new(true, start);
+        let bucket = Bucket::new(Asked::Identified, start);
         bucket.busy(Some(Duration::from_secs(30)), start);
         bucket.busy(Some(Duration::from_secs(30)), start);
         let wait = bucket.take(Priority::Normal, start).unwrap_err();
@@ -169,9 +209,36 @@ mod tests {
     }
 
     #[test]
+    fn a_server_on_this_machine_is_asked_as_fast_as_it_answers_until_it_is_busy() {
+        for (url, asked) in [
+            ("http://127.0.0.1:8080/log/", Asked::Loopback),
+            ("http://127.8.9.1/", Asked::Loopback),
+            ("https://[::1]:443/log/", Asked::Loopback),
+            ("http://localhost:8080/log/", Asked::Loopback),
+            ("http://10.0.0.1/", Asked::Identified),
+            ("https://127.0.0.1.log.example/", Asked::Identified),
+            ("https://localhost.log.example/", Asked::Identified),
+            ("https://log.example/127.0.0.1/", Asked::Identified),
+            ("https://127.0.0.1@log.example/", Asked::Identified),
+        ] {
+            assert_eq!(Asked::at(url, true), asked, "{url}");
+        }
+        assert_eq!(Asked::at("https://log.example/", false), Asked::Anonymous);
+        let start = Instant::now();
+        let bucket = Bucket::new(Asked::Loopback, start);
+        assert_eq!(taken(&bucket, Priority::Normal, start, 10), 1000, "each try");
+        let soon = start + Duration::from_secs(10);
+        let wait = (0..1000).find_map(|_| bucket.take(Priority::Normal, soon).err());
+        assert!(wait.is_some_and(|wait| wait <= Duration::from_micros(1)), "{wait:?}");
+        bucket.busy(Some(Duration::from_secs(30)), soon);
+        let wait = bucket.take(Priority::Normal, soon).unwrap_err();
+        assert!(wait >= Duration::from_secs(30), "{wait:?}");
+    }
+
+    #[test]
     fn what_can_wait_never_makes_others_wait() {
         let start = Instant::now();
-        let bucket = Bucket::new(true, start);
+        let bucket = Bucket::new(Asked::Identified, start);
         assert!(taken(&bucket, Priority::Low, start, 10) <= 53);
         // The others empty the bucket as it fills.
         let (mut normal, mut low) = (0, 0);

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::feed::Outlets;
 use crate::stop::Stop;
 
-use super::bucket::{Bucket, Priority};
+use super::bucket::{Asked, Bucket, Priority};
 use super::course::{Course, Protocol};
 use super::fetch::Fetcher;
 use super::get_entries::{FIRST_PAGE, GetEntries};
@@ -213,15 +213,16 @@ impl<'a> Conductor<'a> {
 /// How each log is asked and read; those of one operator share its bucket.
 #[derive(Debug, Default)]
 pub(super) struct Protocols {
-    buckets: HashMap<String, Arc<Bucket>>,
+    buckets: HashMap<(String, Asked), Arc<Bucket>>,
 }
 
 impl Protocols {
     pub fn of(&mut self, log: &Log, settings: &Settings, stop: &Arc<Stop>) -> Protocol {
+        let asked = Asked::at(log.url(), settings.identified);
         let bucket = self
             .buckets
-            .entry(log.operator.clone())
-            .or_insert_with(|| Arc::new(Bucket::new(settings.identified, Instant::now())));
+            .entry((log.operator.clone(), asked))
+            .or_insert_with(|| Arc::new(Bucket::new(asked, Instant::now())));
         let fetcher = |parallel| Fetcher {
             client: settings.client.clone(),
             bucket: Arc::clone(bucket),
