@@ -30,6 +30,8 @@ use super::tiled::{Place, Tiled};
 
 /// How often the courses are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same where a range is read: someone waits for its end.
+const LOOK_AT_RANGE: Duration = Duration::from_millis(50);
 /// Tiles, or pages, of one log that are fetched at once when it has to catch up.
 const TILES_AT_ONCE: usize = 4;
 const PAGES_AT_ONCE: usize = 2;
@@ -81,6 +83,7 @@ impl<'a> Conductor<'a> {
         let mut running: HashMap<String, Running<'scope>> = HashMap::new();
         let mut ended: HashMap<String, Option<Error>> = HashMap::new();
         let mut list = self.settings.list.clone();
+        let pause = if self.settings.range.is_some() { LOOK_AT_RANGE } else { LOOK };
         loop {
             let now = now_micros() / 1_000_000;
             for log in self.settings.wanted(&list).cloned().collect::<Vec<_>>() {
@@ -101,7 +104,7 @@ impl<'a> Conductor<'a> {
             if running.is_empty() || self.around.stop.is_requested() {
                 break;
             }
-            sleep(LOOK, &self.around.stop)
+            sleep(pause, &self.around.stop)
                 .map_err(|error| Error::failed(format!("CT logs: {error}")))?;
             if Instant::now() >= self.settings.lists.next_look()
                 && let Some(newer) = self.settings.lists.look()
