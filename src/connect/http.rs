@@ -14,8 +14,10 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use ureq::http::header::RETRY_AFTER;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Proxy};
 
+use super::addresses::Addresses;
 use super::fault::ConnectFault;
 use super::tls;
 use crate::error::{Error, Result};
@@ -115,7 +117,7 @@ impl Client {
             }
         };
         let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(roots).build();
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .timeout_global(Some(deadline))
             .http_status_as_error(false)
             .max_redirects(REDIRECTS)
@@ -123,9 +125,9 @@ impl Client {
             .proxy(proxy)
             .tls_config(tls)
             .user_agent(user_agent(settings.contact))
-            .build()
-            .new_agent();
-        Ok(Self { agent })
+            .build();
+        let addresses: Addresses = Addresses::default();
+        Ok(Self { agent: Agent::with_parts(config, DefaultConnector::default(), addresses) })
     }
 
     /// The body at `url`, unpacked where the server packed it, of at most `limit` bytes.

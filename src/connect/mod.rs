@@ -4,6 +4,7 @@
 //! stop and trust are settled in one place ([`open`]). What is spoken over a connection is the
 //! caller's business.
 
+mod addresses;
 mod fault;
 pub mod http;
 mod socket;

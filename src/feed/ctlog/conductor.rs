@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::feed::Outlets;
 use crate::stop::Stop;
 
-use super::bucket::{Bucket, Priority};
+use super::bucket::{Asked, Bucket, Priority};
 use super::course::{Course, Protocol};
 use super::fetch::Fetcher;
 use super::get_entries::{FIRST_PAGE, GetEntries};
@@ -31,6 +31,8 @@ use super::verifier::{Left, Verifier};
 
 /// How often the courses are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same where a range is read: someone waits for its end.
+const LOOK_AT_RANGE: Duration = Duration::from_millis(50);
 /// Tiles, or pages, of one log that are fetched at once when it has to catch up.
 const TILES_AT_ONCE: usize = 4;
 const PAGES_AT_ONCE: usize = 2;
@@ -88,6 +90,7 @@ impl<'a> Conductor<'a> {
         let mut running: HashMap<String, Running<'scope>> = HashMap::new();
         let mut ended: HashMap<String, Option<Error>> = HashMap::new();
         let mut list = self.settings.list.clone();
+        let pause = if self.settings.range.is_some() { LOOK_AT_RANGE } else { LOOK };
         loop {
             let now = now_micros() / 1_000_000;
             for log in self.settings.wanted(&list).cloned().collect::<Vec<_>>() {
@@ -109,7 +112,7 @@ impl<'a> Conductor<'a> {
             if running.is_empty() || self.around.stop.is_requested() {
                 break;
             }
-            sleep(LOOK, &self.around.stop)
+            sleep(pause, &self.around.stop)
                 .map_err(|error| Error::failed(format!("CT logs: {error}")))?;
             if Instant::now() >= self.settings.lists.next_look()
                 && let Some(newer) = self.settings.lists.look()
@@ -257,15 +260,16 @@ impl<'a> Conductor<'a> {
 /// How each log is asked and read; those of one operator share its bucket.
 #[derive(Debug, Default)]
 pub(super) struct Protocols {
-    buckets: HashMap<String, Arc<Bucket>>,
+    buckets: HashMap<(String, Asked), Arc<Bucket>>,
 }
 
 impl Protocols {
     pub fn of(&mut self, log: &Log, settings: &Settings, stop: &Arc<Stop>) -> Protocol {
+        let asked = Asked::at(log.url(), settings.identified);
         let bucket = self
             .buckets
-            .entry(log.operator.clone())
-            .or_insert_with(|| Arc::new(Bucket::new(settings.identified, Instant::now())));
+            .entry((log.operator.clone(), asked))
+            .or_insert_with(|| Arc::new(Bucket::new(asked, Instant::now())));
         let fetcher = |parallel| Fetcher {
             client: settings.client.clone(),
             bucket: Arc::clone(bucket),

@@ -27,6 +27,9 @@ const TILE_LIMIT: usize = 128 * 1024 * 1024;
 /// Tiles that are proven together, by the tree they grow into: takes one hash tile at most. Of
 /// more, each is proven on its own, by hash tiles of which one serves 256.
 const TOGETHER: usize = 4;
+/// Tiles that are planned at once: a plan of the whole way through a log would take hundreds of
+/// megabytes.
+const PLANNED: usize = 1024;
 
 /// A static-ct-api log as it is read.
 #[derive(Debug)]
@@ -51,10 +54,12 @@ pub(super) struct Place {
     pub stop: Arc<Stop>,
 }
 
-/// The tiles that hold the entries from `position` up to `end`, of a tree of `size` entries.
+/// The next tiles of those that hold the entries from `position` up to `end`, of a tree of `size`
+/// entries.
 fn wanted(kind: Kind, position: u64, end: u64, size: u64) -> Vec<TileId> {
     let width = |number: u64| (size - number * TILE).min(TILE);
     (position / TILE..end.div_ceil(TILE))
+        .take(PLANNED)
         .map(|number| TileId { kind, number, width: width(number) })
         .collect()
 }
@@ -91,15 +96,18 @@ impl Tiled {
             return self.read_together(intake, &tiles, end, head, known, &mut hashes);
         }
         prove_extension(head, known, &mut hashes, &mut self.place)?;
-        let mut bodies = self.place.ahead(&tiles);
-        for tile in tiles {
-            intake.wait_for_room(&self.place.stop);
-            let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
-            let entries = self.place.entries(tile, &body)?;
-            if self.verify == Verification::Full {
-                prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+        while intake.position() < end {
+            let tiles = wanted(Kind::Data, intake.position(), end, head.size);
+            let mut bodies = self.place.ahead(&tiles);
+            for tile in tiles {
+                intake.wait_for_room(&self.place.stop);
+                let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
+                let entries = self.place.entries(tile, &body)?;
+                if self.verify == Verification::Full {
+                    prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+                }
+                take_in(intake, tile, &entries, end, self.verify)?;
             }
-            take_in(intake, tile, &entries, end, self.verify)?;
         }
         self.frontier = None;
         Ok(())
@@ -169,33 +177,24 @@ impl Tiled {
     ) -> Result<bool, Trouble> {
         let mut hashes = HashTiles::new(head.size, head.root);
         prove_extension(head, known, &mut hashes, &mut self.place)?;
-        let tiles = wanted(Kind::Names, intake.position(), end, head.size);
-        let mut bodies = self.place.ahead(&tiles);
-        for tile in tiles {
-            intake.wait_for_room(&self.place.stop);
-            let body = match bodies.next(&self.place.stop)? {
-                Err(fault) if fault.is_not_found() && tile.width == TILE => {
-                    log::info!("{}: offers no names tiles; reading its data tiles", self.origin);
-                    self.source = CtSource::Data;
-                    return Ok(false);
-                }
-                answer => self.place.tile(tile, answer)?,
-            };
-            let first = tile.number * TILE;
-            let mut index = first;
-            let mut taken = Ok(());
-            let read = self.names.read(&body, tile.width as usize, |entry| {
-                let due = taken.is_ok() && index == intake.position() && index < end;
-                index += 1;
-                if due {
-                    taken = match entry {
-                        Ok(entry) => intake.named(&entry),
-                        Err(fault) => intake.unreadable(fault.reason(), fault.to_string()),
-                    };
-                }
-            });
-            taken?;
-            read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.place.url(tile))))?;
+        while intake.position() < end {
+            let tiles = wanted(Kind::Names, intake.position(), end, head.size);
+            let mut bodies = self.place.ahead(&tiles);
+            for tile in tiles {
+                intake.wait_for_room(&self.place.stop);
+                let body = match bodies.next(&self.place.stop)? {
+                    Err(fault) if fault.is_not_found() && tile.width == TILE => {
+                        log::info!(
+                            "{}: offers no names tiles; reading its data tiles",
+                            self.origin
+                        );
+                        self.source = CtSource::Data;
+                        return Ok(false);
+                    }
+                    answer => self.place.tile(tile, answer)?,
+                };
+                self.take_in_names(intake, tile, &body, end)?;
+            }
         }
         Ok(true)
     }
@@ -225,6 +224,30 @@ impl Tiled {
             }
         }
         Ok(())
+    }
+
+    /// Takes in the names that are due in `tile`, before `end`.
+    fn take_in_names(
+        &mut self,
+        intake: &mut EntryIntake,
+        tile: TileId,
+        body: &[u8],
+        end: u64,
+    ) -> Result<(), Trouble> {
+        let mut index = tile.number * TILE;
+        let mut taken = Ok(());
+        let read = self.names.read(body, tile.width as usize, |entry| {
+            let due = taken.is_ok() && index == intake.position() && index < end;
+            index += 1;
+            if due {
+                taken = match entry {
+                    Ok(entry) => intake.named(&entry),
+                    Err(fault) => intake.unreadable(fault.reason(), fault.to_string()),
+                };
+            }
+        });
+        taken?;
+        read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.place.url(tile))))
     }
 
     /// The index of the first entry of the tile in which the log took in an entry at `millis` or
@@ -413,5 +436,8 @@ mod tests {
         assert_eq!(tiles(300, 400, 400), [(1, 144)]);
         // The log has more than is wanted.
         assert_eq!(tiles(300, 700, 5000), [(1, 256), (2, 256)]);
+        // However much there is, some at a time.
+        let long = tiles(300, 1 << 40, 1 << 41);
+        assert_eq!((long.len(), long[0], long[PLANNED - 1]), (PLANNED, (1, 256), (1024, 256)));
     }
 }

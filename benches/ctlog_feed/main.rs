@@ -1,0 +1,267 @@
+//! CT logs read directly against the limit of their input: `backfill` over a log on loopback
+//! against fetching and unpacking the same tiles and dropping them, both as processes, in turn, in
+//! one run. What it costs the server is on the same cores, and the same for both.
+//!
+//! `cargo bench --bench ctlog_feed` prints one table. `-- --tiles 1000` says how many data tiles
+//! there are; of names tiles, 20 times as many. `-- --logs 40` watches that many logs instead, as
+//! they grow and from a backlog, and prints the memory it took. `CERTSTREAM_BENCH_ROUNDS` (5) sets
+//! how often, `CERTSTREAM_BENCH_SECONDS` (60) how long logs are watched.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use certstream::connect::http::{Client, HttpSettings};
+use certstream::ctlog::{Kind, TileId};
+
+mod ct_log;
+mod run;
+mod server;
+// The tests' own, of which a bench does not need everything.
+#[allow(dead_code)]
+#[path = "../../tests/testenv/log/key.rs"]
+mod key;
+#[allow(dead_code)]
+#[path = "../../tests/testenv/log/tree.rs"]
+mod tree;
+
+use ct_log::{Content, Log, TILE};
+use run::{Cost, timed};
+
+/// As the program has it: what is measured against must not gain by another one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// As many tiles as the program fetches at once.
+const AT_ONCE: usize = 4;
+/// Names tiles for each data tile: they are that much quicker to read.
+const NAMES_FOR_DATA: usize = 20;
+
+fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["fetch", prefix, kind, count] => fetch(prefix, kind, count.parse().expect("a number")),
+        ["--logs", count] => watch(count.parse().expect("a number")),
+        ["--tiles", count] => compare(count.parse().expect("a number")),
+        [] => compare(1000),
+        _ => panic!("unknown arguments {words:?}: see the head of {}", file!()),
+    }
+}
+
+fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// Fetches, unpacks and drops the first `count` tiles of `kind`: the limit.
+fn fetch(prefix: &str, kind: &str, count: u64) {
+    let client = Client::new(HttpSettings::default(), Duration::from_secs(60)).expect("a client");
+    let kind = if kind == "names" { Kind::Names } else { Kind::Data };
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed) as u64;
+                    if number >= count {
+                        return;
+                    }
+                    let tile = TileId { kind, number, width: TILE as u64 };
+                    let body = client.get(&format!("{prefix}/{tile}"), 1 << 30);
+                    std::hint::black_box(body.expect("a tile").len());
+                }
+            });
+        }
+    });
+}
+
+/// The place of one process: a config, a rule that never hits, a fresh database.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(list: &Path, ct: &str, rules: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = format!(
+            "ct:\n  log_list: '{}'\n  contact: bench@example.com\n{ct}{rules}",
+            list.display()
+        );
+        std::fs::write(folder.path().join("config.yaml"), config).expect("a writable folder");
+        Self { folder }
+    }
+
+    fn stderr(&self) -> PathBuf {
+        self.folder.path().join("stderr")
+    }
+
+    fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_certstream"));
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
+/// A way to read a log, and what came of it round by round.
+struct Reading {
+    label: &'static str,
+    log: &'static str,
+    tiles: usize,
+    /// Lines of the `ct:` block; none: fetched alone.
+    ct: Option<&'static str>,
+    rates: Vec<f64>,
+    cpu: Vec<f64>,
+    peaks: Vec<f64>,
+    ratios: Vec<f64>,
+    cpu_ratios: Vec<f64>,
+}
+
+impl Reading {
+    fn new(label: &'static str, log: &'static str, tiles: usize, ct: Option<&'static str>) -> Self {
+        let (rates, cpu, peaks) = (Vec::new(), Vec::new(), Vec::new());
+        let (ratios, cpu_ratios) = (Vec::new(), Vec::new());
+        Self { label, log, tiles, ct, rates, cpu, peaks, ratios, cpu_ratios }
+    }
+
+    fn run(&self, base: &str, list: &Path) -> Cost {
+        let entries = self.tiles * TILE;
+        let place = Place::new(list, self.ct.unwrap_or_default(), NEVER);
+        let Some(_) = self.ct else {
+            let mut command = Command::new(std::env::current_exe().expect("a path"));
+            let kind = if self.log == "names" { "names" } else { "data" };
+            command.args(["fetch", &format!("{base}/{}", self.log), kind]);
+            return timed(command.arg(self.tiles.to_string()), &place.stderr());
+        };
+        let mut command = place.program();
+        command.args(["backfill", "--log", self.log, "--from", "0", "--to", &entries.to_string()]);
+        let cost = timed(&mut command, &place.stderr());
+        let said = std::fs::read_to_string(place.stderr()).expect("text");
+        assert!(said.contains(&format!("read {entries} frames")), "not all was read: {said}");
+        cost
+    }
+
+    /// Takes note of a run, and of what fetching alone has cost for each entry in this round.
+    fn note(&mut self, cost: Cost, alone: (f64, f64)) {
+        let entries = (self.tiles * TILE) as f64;
+        self.rates.push(entries / cost.wall);
+        self.cpu.push(cost.cpu / entries * 1e6);
+        self.peaks.push(cost.peak);
+        self.ratios.push(alone.0 / (cost.wall / entries));
+        self.cpu_ratios.push(alone.1 / (cost.cpu / entries));
+    }
+
+    fn row(&mut self) -> String {
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            self.label,
+            self.tiles * TILE,
+            spread(&mut self.rates, 0),
+            spread(&mut self.ratios, 3),
+            spread(&mut self.cpu, 2),
+            spread(&mut self.cpu_ratios, 3),
+            spread(&mut self.peaks, 1),
+        )
+    }
+}
+
+/// A rule that has literals, as rules do, and never hits.
+const NEVER: &str = "rules: ['never-(seen|heard-of)-anywhere[0-9]{9}']\n";
+
+fn compare(tiles: usize) {
+    let rounds = setting("CERTSTREAM_BENCH_ROUNDS", 5);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let list = folder.path().join("log_list.json");
+    let many = tiles * NAMES_FOR_DATA;
+    let data = Log::new("data", &Arc::new(Content::whole(tiles)), tiles * TILE);
+    let names = Log::new("names", &Arc::new(Content::names_alone(many)), many * TILE);
+    let base = server::serve(&Arc::new(vec![data, names]), &list);
+    println!("{tiles} data tiles, {many} names tiles; {rounds} rounds, all readings in turn\n");
+
+    let few = (tiles / 4).max(1);
+    let full = Some("  verify: full\n");
+    let mut readings = [
+        Reading::new("data tiles, fetch and unpack alone", "data", tiles, None),
+        Reading::new("data tiles, `verify: full`", "data", tiles, full),
+        Reading::new(
+            "data tiles, `verify: checkpoint`",
+            "data",
+            tiles,
+            Some("  verify: checkpoint\n"),
+        ),
+        Reading::new("a quarter of them, `verify: full`", "data", few, full),
+        Reading::new("names tiles, fetch and unpack alone", "names", many, None),
+        Reading::new("names tiles, `source: names`", "names", many, Some("  source: names\n")),
+    ];
+    for _ in 0..rounds {
+        let mut alone = (0.0, 0.0);
+        for reading in &mut readings {
+            let cost = reading.run(&base, &list);
+            let entries = (reading.tiles * TILE) as f64;
+            if reading.ct.is_none() {
+                alone = (cost.wall / entries, cost.cpu / entries);
+            }
+            reading.note(cost, alone);
+        }
+    }
+    println!(
+        "| median (min–max) | entries | entries/s | ratio | CPU s per million entries | \
+         ratio of CPU | peak RSS, MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    readings.iter_mut().for_each(|reading| println!("{}", reading.row()));
+}
+
+/// Watches `count` logs, once from their end on as they grow, once from a backlog.
+fn watch(count: usize) {
+    /// Tiles that a log has at first, and in the end.
+    const TILES: (usize, usize) = (20, 40);
+    /// Entries that each log takes in a second: with 40 of them, what the world issues.
+    const GROWTH: u64 = 25;
+    let seconds = setting("CERTSTREAM_BENCH_SECONDS", 60);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let list = folder.path().join("log_list.json");
+    let content = Arc::new(Content::whole(TILES.1));
+    let log = |number| Log::new(&format!("log{number}"), &content, TILES.0 * TILE + 7 * number);
+    let logs: Arc<Vec<Log>> = Arc::new((0..count).map(log).collect());
+    server::serve(&logs, &list);
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/rules/rules_1000.txt");
+    let rules = if rules.exists() {
+        format!("rule_files: ['{}']\n", rules.display())
+    } else {
+        NEVER.to_owned()
+    };
+    println!("{count} logs, each growing by {GROWTH} entries a second, watched for {seconds} s\n");
+    println!("| begun | CPU, % of a core | peak RSS, MiB |\n|---|---|---|");
+    for start in ["end", "beginning"] {
+        let place = Place::new(&list, &format!("  start: {start}\n"), &rules);
+        let mut child = run::spawn(&mut place.program(), &place.stderr());
+        let started = Instant::now();
+        let mut cost = Cost::default();
+        let mut grown = 0;
+        while started.elapsed().as_secs() < seconds as u64 {
+            let said = || std::fs::read_to_string(place.stderr()).unwrap_or_default();
+            assert!(run::look(&child, &mut cost), "it has ended: {}", said());
+            if started.elapsed().as_secs() > grown {
+                grown += 1;
+                logs.iter().for_each(|log| log.grow(GROWTH));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let share = cost.cpu / started.elapsed().as_secs_f64() * 100.0;
+        child.kill().expect("it runs");
+        child.wait().expect("a child");
+        let said = std::fs::read_to_string(place.stderr()).unwrap_or_default();
+        assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
+        println!("| {start} | {share:.1} | {:.1} |", cost.peak);
+    }
+}
+
+fn spread(values: &mut [f64], digits: usize) -> String {
+    values.sort_by(f64::total_cmp);
+    let median = values[values.len() / 2];
+    format!("{median:.digits$} ({:.digits$}–{:.digits$})", values[0], values[values.len() - 1])
+}
