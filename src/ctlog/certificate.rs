@@ -198,10 +198,11 @@ pub fn evidence(entry: &Entry<'_>, index: u64, log: &LogName<'_>, link: &str) ->
     evidence
 }
 
-/// Microseconds from milliseconds, both since the Unix epoch; nothing where they cannot be shown.
+/// Microseconds from milliseconds, both since the Unix epoch; nothing where they cannot be shown,
+/// and for zero, which means "not known" in every feed.
 fn micros(millis: u64) -> Option<i64> {
-    let millis = i64::try_from(millis).ok()?;
-    SHOWABLE.contains(&(millis / 1000)).then_some(millis * 1000)
+    let millis = i64::try_from(millis).ok().filter(|millis| *millis > 0)?;
+    SHOWABLE.contains(&(millis / 1000)).then(|| millis * 1000)
 }
 
 fn text(text: &str) -> Option<Box<str>> {

@@ -226,4 +226,14 @@ fn what_evidence_holds_is_bounded() {
         assert_eq!(serial(bytes).as_deref(), expected);
     }
     assert_eq!(serial(&[1; 65]), None);
+    for (millis, expected) in [
+        (0, None),
+        (1_746_292_457_102, Some(1_746_292_457_102_000)),
+        (253_402_300_799_999, Some(253_402_300_799_999_000)),
+        (253_402_300_800_000, None),
+        (i64::MAX as u64, None),
+        (u64::MAX, None),
+    ] {
+        assert_eq!(micros(millis), expected, "{millis}");
+    }
 }
