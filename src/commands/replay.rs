@@ -16,6 +16,7 @@ use crate::store::{self, Store};
 
 use super::run::{Run, Show, summary};
 use super::setup;
+use super::spared::Spared;
 use super::watch::write_export;
 
 /// Replays, and exports at the end where an output was named.
@@ -29,6 +30,9 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
     let engine = setup::engine(&config, &options.rules, options.anchor)?;
     let size = capture::check(&options.captures)?;
     let place = Place::choose(options, &config)?;
+    let captures = options.captures.iter().map(PathBuf::as_path);
+    let spared = Spared::of(&config, &options.rules).database(place.database()).captures(captures);
+    let target = options.output.as_ref().map(|output| spared.target(output)).transpose()?;
     // One writer a database: a replay into the one that a watch has open would be a second.
     let _lock = store::lock(place.database())?;
     let store = Store::open(place.database(), setup::store_settings(&config))?;
@@ -52,9 +56,9 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));
-    if let Some(output) = &options.output {
+    if let Some(target) = &target {
         let format = options.format.unwrap_or(config.export_format);
-        write_export(place.database(), format, output)?;
+        write_export(place.database(), format, target)?;
     }
     place.leave();
     Ok(finished.exit)

@@ -16,6 +16,7 @@ use crate::store::{self, Store};
 
 use super::run::{Run, Show, summary};
 use super::setup;
+use super::spared::Spared;
 
 /// Watches, and exports at the end.
 pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<ExitCode> {
@@ -31,11 +32,17 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
                 "name a server; CT logs keep their entries, and can be read again at any time",
             ));
     }
+    let database = &config.database.filename;
+    let spared = Spared::of(&config, &options.rules).database(database);
+    if let Some((file, _force)) = capture {
+        spared.check("the capture", file, "name another file to record to")?;
+    }
+    let spared = spared.captures(capture.map(|(file, _force)| file));
+    let target = config.export_on_exit.then(|| spared.target(&config.output)).transpose()?;
     let recording = match capture {
         Some((file, force)) => Some(Recording::create(file, force)?),
         None => None,
     };
-    let database = &config.database.filename;
     let _lock = store::lock(database)?;
     if config.database.purge
         && let Some(aside) = store::purge(database)?
@@ -60,8 +67,8 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));
-    if config.export_on_exit {
-        export(database, &config)?;
+    if let Some(target) = &target {
+        write_export(database, config.export_format, target)?;
     }
     Ok(finished.exit)
 }
@@ -152,16 +159,12 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Exports all stored domains, as the config says.
-fn export(database: &Path, config: &Config) -> Result<()> {
-    write_export(database, config.export_format, &config.output)
-}
-
-/// Exports all stored domains of `database` to `output`.
-pub fn write_export(database: &Path, format: Format, output: &Path) -> Result<()> {
+/// Exports all stored domains of `database` to `target`.
+pub fn write_export(database: &Path, format: Format, target: &Target) -> Result<()> {
     let connection = store::open_read_only(database)?;
-    let target = Target::File(output.to_path_buf());
-    let exported = export::export(&connection, &Filter::default(), format, &target)?;
-    log::info!("exported {} domains to {}", exported.domains, output.display());
+    let exported = export::export(&connection, &Filter::default(), format, target)?;
+    if let Target::File(file) = target {
+        log::info!("exported {} domains to {}", exported.domains, file.display());
+    }
     Ok(())
 }

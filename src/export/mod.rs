@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 use crate::record::escape;
 use select::Selection;
 
+pub use target::resolved;
+
 /// Which domains to export; by default all. Times are microseconds since the Unix epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -43,6 +45,19 @@ pub enum Target {
     File(PathBuf),
     /// Standard output.
     Stdout,
+}
+
+impl Target {
+    /// Refuses, before a long run, what would be refused after it: a file that is a database.
+    ///
+    /// # Errors
+    /// A usage error that names the file.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::File(file) => target::check(file),
+            Self::Stdout => Ok(()),
+        }
+    }
 }
 
 /// What was exported.

@@ -249,6 +249,21 @@ fn a_link_stays_and_what_it_points_to_is_replaced() {
 }
 
 #[test]
+fn a_database_is_not_replaced_whatever_it_is_called() {
+    let database = Database::new(ROWS);
+    let file = database.path("database.db");
+    let (before, target) = (fs::read(&file).unwrap(), Target::File(file.clone()));
+    for error in [
+        target.check().unwrap_err(),
+        database.export_to(&file, &Filter::default(), Format::Text).unwrap_err(),
+    ] {
+        assert_eq!(error.exit(), ExitCode::Usage);
+        assert!(error.to_string().contains("would overwrite an SQLite database"), "{error}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
 fn a_pipe_is_written_to_and_stays() {
     let database = Database::new(ROWS);
     let pipe = database.path("pipe");
