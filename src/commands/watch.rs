@@ -34,15 +34,12 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     }
     let database = &config.database.filename;
     let spared = Spared::of(&config, &options.rules).database(database);
-    if let Some((file, _force)) = capture {
+    if let Some((file, force)) = capture {
+        Recording::check(file, force)?;
         spared.check("the capture", file, "name another file to record to")?;
     }
     let spared = spared.captures(capture.map(|(file, _force)| file));
     let target = config.export_on_exit.then(|| spared.target(&config.output)).transpose()?;
-    let recording = match capture {
-        Some((file, force)) => Some(Recording::create(file, force)?),
-        None => None,
-    };
     let _lock = store::lock(database)?;
     if config.database.purge
         && let Some(aside) = store::purge(database)?
@@ -50,6 +47,8 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
         log::info!("purge: the old database is set aside as {}", aside.display());
     }
     let store = Store::open(database, setup::store_settings(&config))?;
+    // Only now: a run that does not start must leave a capture it may overwrite as it is.
+    let recording = capture.map(|(file, force)| Recording::create(file, force)).transpose()?;
     if !options.quiet {
         console.show_status();
     }
