@@ -99,3 +99,21 @@ fn an_export_never_replaces_what_it_comes_from() {
     assert!(folder.stderr().contains(database), "{}", folder.stderr());
     assert!(!folder.path("same.db").exists() && !folder.path("new.jsonl").exists());
 }
+
+#[test]
+fn a_replay_into_the_configured_database_reads_the_config() {
+    let folder = Folder::new();
+    folder.write("r.txt", "paypal\n");
+    folder.write("cap.jsonl", r#"{"message_type":"dns_entries","data":["paypal.example.com"]}"#);
+    let words = ["replay", "--into-configured", "--rules", "r.txt", "cap.jsonl"];
+    assert_eq!(folder.run(&words), 2, "there is no config: {}", folder.stderr());
+    folder.write("config.yaml", "rules: [example]\ndatabase: {filename: d.db}\n");
+    assert_eq!(folder.run(&words), 0, "{}", folder.stderr());
+    let rules = folder.texts("d.db", "SELECT name FROM rules ORDER BY name");
+    assert_eq!(rules, ["example", "paypal"]);
+    assert!(!folder.path("certstream.db").exists());
+    let both = [&words[..], &["--database", "other.db"]].concat();
+    assert_eq!(folder.run(&both), 2, "{}", folder.stderr());
+    assert!(folder.stderr().contains("name two databases"), "{}", folder.stderr());
+    assert!(!folder.path("other.db").exists());
+}

@@ -193,7 +193,8 @@ pub struct Record {
     example = "Keep what matched:\n$ {command_name} --database hunt.db --output hunt.txt may.jsonl.zst june.jsonl.zst",
     note = "Without --database the matches are stored in a temporary database, deleted at the \
             end unless --keep is given. Without --output nothing is exported: stdout shows the \
-            matches. With --rules no config file is needed.",
+            matches. With --rules no config file is needed, unless --into-configured asks for \
+            its database: its rules then count, too.",
     error_code(0, "Done, also after Ctrl+C."),
     error_code(1, "Failed while running: a damaged capture, a lost database."),
     error_code(2, "Wrong command line, config or rules, or a capture that cannot be opened.")
@@ -220,7 +221,7 @@ pub struct Replay {
     /// keep the temporary database and say where it is
     #[argh(switch)]
     pub keep: bool,
-    /// store the matches in the configured database
+    /// store the matches in the configured database; not together with --database
     #[argh(switch)]
     pub into_configured: bool,
     /// matcher threads (default: cores - 1)

@@ -26,7 +26,7 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
             .remedy("name files of recorded frames, or `-` for stdin"));
     }
     let console = setup::console(options.quiet, options.verbose);
-    let config = setup::config_or_rules(options.config.as_deref(), &options.rules)?;
+    let config = config(options)?;
     let engine = setup::engine(&config, &options.rules, options.anchor)?;
     let size = capture::check(&options.captures)?;
     let place = Place::choose(options, &config)?;
@@ -62,6 +62,18 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
     }
     place.leave();
     Ok(finished.exit)
+}
+
+/// The config; rule files alone do only where the config does not name the database.
+fn config(options: &cli::Replay) -> Result<Config> {
+    if !options.into_configured {
+        return setup::config_or_rules(options.config.as_deref(), &options.rules);
+    }
+    if options.database.is_some() {
+        return Err(Error::usage("--into-configured and --database name two databases")
+            .remedy("leave one of them out"));
+    }
+    setup::config(options.config.as_deref(), false)
 }
 
 /// Where a replay stores what matches.
