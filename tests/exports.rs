@@ -117,3 +117,25 @@ fn a_replay_into_the_configured_database_reads_the_config() {
     assert!(folder.stderr().contains("name two databases"), "{}", folder.stderr());
     assert!(!folder.path("other.db").exists());
 }
+
+#[test]
+fn a_hyphen_is_stdout_for_an_export_and_refused_for_a_run() {
+    let folder = Folder::new();
+    folder.write("r.txt", "paypal\n");
+    folder.write("cap.jsonl", r#"{"message_type":"dns_entries","data":["paypal.example.com"]}"#);
+    let config = "certstream: {server: 'ws://127.0.0.1:1/', input: r.txt, output: '-'}\n";
+    folder.write("config.yaml", config);
+    for words in [
+        &["watch"][..],
+        &["watch", "--output", "-"],
+        &["record", "--output", "-", "new.jsonl"],
+        &["replay", "--output", "-", "cap.jsonl"],
+    ] {
+        assert_eq!(folder.run(words), 2, "{words:?}: {}", folder.stderr());
+        assert!(folder.stderr().contains("cannot export to stdout"), "{}", folder.stderr());
+    }
+    assert_eq!(folder.run(&["replay", "--into-configured", "cap.jsonl"]), 0);
+    assert_eq!(folder.run(&["export"]), 0, "{}", folder.stderr());
+    assert_eq!(folder.stdout(), "paypal.example.com\n");
+    assert!(!folder.path("-").exists());
+}

@@ -22,10 +22,7 @@ pub fn export(options: &cli::Export) -> Result<ExitCode> {
     let config = setup::config(options.config.as_deref(), options.database.is_some())?;
     let database = options.database.as_ref().unwrap_or(&config.database.filename);
     let output = options.output.as_ref().unwrap_or(&config.output);
-    let target = match output.as_os_str() {
-        hyphen if hyphen == "-" => Target::Stdout,
-        _ => Spared::of(&config, &[]).database(database).target(output)?,
-    };
+    let target = Spared::of(&config, &[]).database(database).target(output)?;
     let filter = Filter {
         since: options.since,
         until: options.until,

@@ -32,7 +32,7 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
     let place = Place::choose(options, &config)?;
     let captures = options.captures.iter().map(PathBuf::as_path);
     let spared = Spared::of(&config, &options.rules).database(place.database()).captures(captures);
-    let target = options.output.as_ref().map(|output| spared.target(output)).transpose()?;
+    let target = options.output.as_ref().map(|output| spared.file_target(output)).transpose()?;
     // One writer a database: a replay into the one that a watch has open would be a second.
     let _lock = store::lock(place.database())?;
     let store = Store::open(place.database(), setup::store_settings(&config))?;

@@ -59,10 +59,26 @@ impl Spared {
     /// # Errors
     /// A usage error when it is one of these, or another database.
     pub fn target(&self, output: &Path) -> Result<Target> {
-        self.check("the export", output, "name another file, with certstream.output or --output")?;
-        let target = Target::File(output.to_path_buf());
+        let target = Target::of(output);
+        if let Target::File(file) = &target {
+            let remedy = "name another file, with certstream.output or --output";
+            self.check("the export", file, remedy)?;
+        }
         target.check()?;
         Ok(target)
+    }
+
+    /// The same for a run, whose matches go to standard output.
+    ///
+    /// # Errors
+    /// A usage error also for standard output.
+    pub fn file_target(&self, output: &Path) -> Result<Target> {
+        match self.target(output)? {
+            Target::Stdout => Err(Error::usage("a run cannot export to stdout: it shows matches")
+                .in_file(output)
+                .remedy("name a file, or run `certstream export --output -` afterwards")),
+            file => Ok(file),
+        }
     }
 
     /// Refuses to let `writer` ("the export", "the capture") write to `file` if it is one of

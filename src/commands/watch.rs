@@ -39,7 +39,7 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
         spared.check("the capture", file, "name another file to record to")?;
     }
     let spared = spared.captures(capture.map(|(file, _force)| file));
-    let target = config.export_on_exit.then(|| spared.target(&config.output)).transpose()?;
+    let target = config.export_on_exit.then(|| spared.file_target(&config.output)).transpose()?;
     let _lock = store::lock(database)?;
     if config.database.purge
         && let Some(aside) = store::purge(database)?

@@ -13,7 +13,7 @@ mod tests;
 mod text;
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
@@ -48,6 +48,16 @@ pub enum Target {
 }
 
 impl Target {
+    /// What the user names: a file, or with `-` standard output. A hyphen in a config has the
+    /// config's folder in front.
+    #[must_use]
+    pub fn of(output: &Path) -> Self {
+        match output.file_name() {
+            Some(hyphen) if hyphen == "-" => Self::Stdout,
+            _ => Self::File(output.to_path_buf()),
+        }
+    }
+
     /// Refuses, before a long run, what would be refused after it: a file that is a database.
     ///
     /// # Errors
