@@ -87,7 +87,7 @@ pub struct Watch {
     /// database instead of the configured one
     #[argh(option, arg_name = "file")]
     pub database: Option<PathBuf>,
-    /// set the old database aside as NAME.TIME and begin a new one
+    /// set the old database and its export aside as NAME.TIME and begin new ones
     #[argh(switch)]
     pub purge: bool,
     /// matcher threads (default: cores - 1)
@@ -154,7 +154,7 @@ pub struct Record {
     /// database instead of the configured one
     #[argh(option, arg_name = "file")]
     pub database: Option<PathBuf>,
-    /// set the old database aside as NAME.TIME and begin a new one
+    /// set the old database and its export aside as NAME.TIME and begin new ones
     #[argh(switch)]
     pub purge: bool,
     /// matcher threads (default: cores - 1)

@@ -3,6 +3,8 @@
 //! Owns the order of a watch: rules and servers are checked before the database is touched, the
 //! lock comes before the purge, and the export after everything is committed.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::cli;
@@ -41,10 +43,8 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     let spared = spared.captures(capture.map(|(file, _force)| file));
     let target = config.export_on_exit.then(|| spared.file_target(&config.output)).transpose()?;
     let _lock = store::lock(database)?;
-    if config.database.purge
-        && let Some(aside) = store::purge(database)?
-    {
-        log::info!("purge: the old database is set aside as {}", aside.display());
+    if config.database.purge {
+        purge(database, target.as_ref())?;
     }
     let store = Store::open(database, setup::store_settings(&config))?;
     // Only now: a run that does not start must leave a capture it may overwrite as it is.
@@ -156,6 +156,21 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
         sources.push(Source::CtLogs(Box::new(ctlog::Settings::new(&config.ct, now)?)));
     }
     Ok(sources)
+}
+
+/// Sets the old database aside, and with it the export it belongs to, which the new database's
+/// would replace.
+fn purge(database: &Path, target: Option<&Target>) -> Result<()> {
+    let Some(aside) = store::purge(database)? else { return Ok(()) };
+    log::info!("purge: the old database is set aside as {}", aside.display());
+    let Some(Target::File(export)) = target else { return Ok(()) };
+    // The end of the name, `.TIME`, is the same, so that the two are found together.
+    let length = database.as_os_str().len();
+    let suffix = OsStr::from_bytes(&aside.as_os_str().as_bytes()[length..]);
+    if let Some(aside) = export::set_aside(export, suffix)? {
+        log::info!("purge: the old export is set aside as {}", aside.display());
+    }
+    Ok(())
 }
 
 /// Exports all stored domains of `database` to `target`.

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::record::escape;
 use select::Selection;
 
-pub use target::resolved;
+pub use target::{resolved, set_aside};
 
 /// Which domains to export; by default all. Times are microseconds since the Unix epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

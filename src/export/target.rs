@@ -3,6 +3,7 @@
 //! Owns the temporary file beside it, the rename, and the messages about places that cannot or
 //! must not be written.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -28,6 +29,30 @@ pub(super) fn check(file: &Path) -> Result<(), Error> {
             .remedy("name another file, with certstream.output or --output"));
     }
     Ok(())
+}
+
+/// Sets the export aside under its name with `suffix` appended, if there is a file of that name:
+/// the new name. It overwrites nothing: an older one of the new name gets its place kept.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn set_aside(file: &Path, suffix: &OsStr) -> Result<Option<PathBuf>, Error> {
+    let real = resolved(file);
+    if !real.is_file() {
+        return Ok(None);
+    }
+    let mut aside = real.clone().into_os_string();
+    aside.push(suffix);
+    while Path::new(&aside).exists() {
+        aside.push("-2");
+    }
+    let aside = PathBuf::from(aside);
+    fs::rename(&real, &aside).map_err(|error| {
+        Error::failed(format!("cannot rename the old export: {error}"))
+            .in_file(file)
+            .remedy("let the user who runs certstream write in its folder, or set purge: false")
+    })?;
+    Ok(Some(aside))
 }
 
 /// Where `path` leads: links followed, also where the file itself is yet to be made.
