@@ -55,6 +55,20 @@ fn rules_that_are_missing_unreadable_or_wrong() {
 }
 
 #[test]
+fn rules_that_stand_twice() {
+    let folder = Folder::new();
+    folder.write("empty.jsonl", "");
+    folder.write("r.txt", "paypal\n# a comment\npaypal\n");
+    assert_eq!(folder.run(&["replay", "--rules", "r.txt", "empty.jsonl"]), 0);
+    let shown = folder.stderr();
+    assert!(shown.contains("WARN"), "{shown}");
+    assert!(shown.contains("r.txt:3: the rule `paypal` stands before, too"), "{shown}");
+    folder.write("r.yaml", "- {name: a, pattern: b, exclude: c}\n- {name: a, pattern: b}\n");
+    let shown = complaint(&folder, &["replay", "--rules", "r.yaml", "empty.jsonl"], 2);
+    assert!(shown.contains("r.yaml:2: the rule has the name and pattern of"), "{shown}");
+}
+
+#[test]
 fn captures_and_words_that_are_wrong() {
     let folder = Folder::new();
     folder.write("r.txt", "paypal\n");

@@ -1,9 +1,10 @@
 //! Rules from where the user keeps them: plain files, YAML files, and lists in `config.yaml`.
 //!
 //! Owns the file formats and the assembly of a [`RuleSet`]. A rule that does not compile stops
-//! the start, with its place; duplicates are kept once and reported by `lint`.
+//! the start, with its place; so does one that says otherwise than a rule of its identity before
+//! it. Those that say the same are kept once, and noted.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -56,7 +57,8 @@ impl RuleEntry {
 pub struct Loader {
     anchor: Anchor,
     set: RuleSet,
-    known: HashSet<RuleHash>,
+    /// Where each rule stands in the set.
+    known: HashMap<RuleHash, usize>,
 }
 
 impl Loader {
@@ -124,10 +126,22 @@ impl Loader {
         let name = entry.name.clone().unwrap_or_else(|| entry.pattern.clone());
         let hash = identity(&name, &entry.pattern);
         let place = Place { file: file.to_path_buf(), line: entry.line };
-        if !self.known.insert(hash) {
+        if let Some(first) = self.known.get(&hash) {
+            let first = &self.set.rules[*first];
+            // One of the two would be dropped: its exceptions reported, or more than meant.
+            if !first.exclude.iter().map(|exclude| &exclude.written).eq(&entry.exclude) {
+                let (file, line) = (first.place.file.display(), first.place.line);
+                return Err(Error::usage(format!(
+                    "the rule has the name and pattern of {file}:{line}, but another exclude"
+                ))
+                .in_file(&place.file)
+                .at_line(place.line)
+                .remedy("give it another name, or leave one of the two out"));
+            }
             self.set.repeated.push((name, place));
             return Ok(());
         }
+        self.known.insert(hash, self.set.rules.len());
         let exclude = entry.exclude.iter().map(|written| Pattern::parse(written, Anchor::Search));
         self.set.rules.push(Rule {
             pattern: Pattern::parse(&entry.pattern, self.anchor).map_err(fault)?,
@@ -216,6 +230,22 @@ mod tests {
         assert_eq!((set.rules[0].name.as_str(), set.rules[1].name.as_str()), ("bank", "paypal"));
         assert_eq!((set.rules[0].exclude.len(), set.rules[0].tags.len()), (1, 2));
         assert_eq!(set.rules[1].place.line, 6);
+    }
+
+    #[test]
+    fn a_repeated_rule_must_exclude_the_same() {
+        let first = "- {name: n, pattern: p, exclude: [a, b]}\n";
+        let repeated = |second: &str| load("r.yaml", format!("{first}{second}\n").as_bytes());
+        let set = repeated("- {name: n, pattern: p, exclude: [a, b], tags: t}").expect("loads");
+        assert_eq!((set.rules.len(), set.repeated.len()), (1, 1));
+        for second in ["- {name: n, pattern: p}", "- {name: n, pattern: p, exclude: [a]}"] {
+            let refused = repeated(second).expect_err("refused").to_string();
+            assert!(
+                refused.contains("r.yaml:2: the rule has the name and pattern of"),
+                "{refused}"
+            );
+            assert!(refused.contains("r.yaml:1, but another exclude"), "{refused}");
+        }
     }
 
     #[test]
