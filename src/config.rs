@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::rule::{Anchor, RuleEntry};
+use crate::rule::{Anchor, RuleEntry, allowed_domain};
 use crate::yaml::{Document, Field, Table};
 
 pub use ct::{CHROME, Ct, CtSource, LogListPlace, Start, Verification};
@@ -49,7 +49,7 @@ pub struct Config {
     pub rule_files: Vec<PathBuf>,
     /// Rules written in the config itself.
     pub rules: Vec<RuleEntry>,
-    /// Domains and suffixes never reported.
+    /// Domains and suffixes never reported, sanitised.
     pub allow: Vec<String>,
     /// Where patterns may begin to match.
     pub anchor: Anchor,
@@ -192,7 +192,12 @@ impl Config {
             config.rule_files.push(folder.join(rule_file.text()?));
         }
         for domain in members(&root, "allow") {
-            config.allow.push(domain.text()?);
+            let written = domain.text()?;
+            config.allow.push(allowed_domain(&written).ok_or_else(|| {
+                domain
+                    .fault(format!("`{written}` is no domain"))
+                    .remedy("write `example.com`: it stands for itself and all below it")
+            })?);
         }
         if let Some(database) = root.get("database") {
             config.database.read(&database.table(&DATABASE_KEYS)?, &folder)?;
@@ -375,7 +380,7 @@ mod tests {
         assert_eq!((&config.output, &config.database), (&defaults.output, &defaults.database));
         let mut loader = crate::rule::Loader::new(config.anchor);
         loader.entries(&config.rules, &file).expect("compile");
-        loader.allow(&config.allow, &file).expect("are domains");
+        loader.allow(&config.allow);
         assert_eq!(loader.finish().expect("has rules").rules.len(), 4);
     }
 

@@ -170,7 +170,7 @@ mod tests {
         let entries: Vec<RuleEntry> = patterns.iter().map(entry).collect();
         loader.entries(&entries, Path::new("r.txt")).expect("rules compile");
         let allow: Vec<String> = allow.iter().map(|domain| (*domain).to_owned()).collect();
-        loader.allow(&allow, Path::new("r.txt")).expect("domains");
+        loader.allow(&allow);
         let engine = Engine::build(loader.finish().expect("rules")).expect("builds");
         findings(&engine).into_iter().map(|found| (found.rule, found.kind)).collect()
     }

@@ -55,6 +55,19 @@ fn rules_that_are_missing_unreadable_or_wrong() {
 }
 
 #[test]
+fn allowed_domains_that_are_none() {
+    let folder = Folder::new();
+    folder.write("empty.jsonl", "");
+    for written in ["https://x.example", "x.example/", "x.example:443", "me@x.example", "a b"] {
+        folder
+            .write("config.yaml", format!("rules: [x]\nallow:\n  - ok.example\n  - '{written}'\n"));
+        let shown = complaint(&folder, &["replay", "empty.jsonl"], 2);
+        let place = format!("config.yaml:4:5: allow[1]: `{written}` is no domain");
+        assert!(shown.contains(&place), "{shown}");
+    }
+}
+
+#[test]
 fn rules_that_stand_twice() {
     let folder = Folder::new();
     folder.write("empty.jsonl", "");

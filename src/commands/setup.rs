@@ -65,7 +65,7 @@ pub fn rules(config: &Config, files: &[PathBuf], anchor: Option<Anchor>) -> Resu
         loader.file(file)?;
     }
     loader.entries(&config.rules, &place)?;
-    loader.allow(&config.allow, &place)?;
+    loader.allow(&config.allow);
     loader.finish()
 }
 

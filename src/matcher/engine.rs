@@ -296,7 +296,7 @@ mod tests {
         let mut loader = Loader::new(anchor);
         loader.entries(entries, Path::new("test")).expect("rules compile");
         let allow: Vec<String> = allow.iter().map(|domain| (*domain).to_owned()).collect();
-        loader.allow(&allow, Path::new("test")).expect("domains");
+        loader.allow(&allow);
         Engine::build(loader.finish().expect("rules")).expect("builds")
     }
 

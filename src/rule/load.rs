@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::python::Fault;
 use super::{Anchor, Pattern, Place, Rule, RuleEntry, RuleHash, RuleSet};
-use crate::domain;
+use crate::domain::{self, NameFault};
 use crate::error::{Error, Result};
 use crate::yaml::{Document, Field};
 
@@ -155,24 +155,10 @@ impl Loader {
         Ok(())
     }
 
-    /// Adds domains whose names, and whose subdomains, are never reported.
-    ///
-    /// # Errors
-    /// When one is no domain.
-    pub fn allow(&mut self, domains: &[String], file: &Path) -> Result<()> {
-        for written in domains {
-            let plain = written.trim_start_matches("*.").trim_start_matches('.');
-            // A suffix without a dot (`example`, a company's own top-level domain) is one too.
-            let mut domain = Vec::new();
-            if domain::sanitise(&format!("x.{plain}"), &mut domain).is_err() {
-                return Err(Error::usage(format!("`{written}` is no domain"))
-                    .in_file(file)
-                    .at_key("allow")
-                    .remedy("write `example.com`: it stands for itself and all below it"));
-            }
-            self.set.allow.push(String::from_utf8_lossy(&domain[2..]).into_owned());
-        }
-        Ok(())
+    /// Adds domains, as [`allowed_domain`] gives them, that are never reported, nor what is below
+    /// them.
+    pub fn allow(&mut self, domains: &[String]) {
+        self.set.allow.extend_from_slice(domains);
     }
 
     /// The rules gathered.
@@ -186,6 +172,27 @@ impl Loader {
         }
         Ok(self.set)
     }
+}
+
+/// The domain that an entry of `allow` stands for, sanitised as the names are that it is compared
+/// with. None where it is no domain: a URL or an e-mail address would lose more than it says.
+#[must_use]
+pub fn allowed_domain(written: &str) -> Option<String> {
+    if written.contains([':', '/', '@', '?', '#']) {
+        return None;
+    }
+    let plain = written.trim().trim_start_matches("*.").trim_start_matches('.');
+    let mut domain = Vec::new();
+    match domain::sanitise(plain, &mut domain) {
+        Ok(()) => {}
+        // A suffix without a dot (`example`, a company's own top-level domain) is one, too.
+        Err(NameFault::NoDot) => {
+            domain::sanitise(&format!("x.{plain}"), &mut domain).ok()?;
+            domain.drain(..2);
+        }
+        Err(_) => return None,
+    }
+    String::from_utf8(domain).ok()
 }
 
 /// The first 16 bytes of SHA-256 over name, a zero byte and pattern.
@@ -274,11 +281,31 @@ mod tests {
     }
 
     #[test]
-    fn allowed_domains_lose_their_wildcard() {
-        let mut loader = Loader::new(Anchor::Search);
-        let written = ["*.Example.com".to_owned(), ".münchen.de".to_owned(), "brand".to_owned()];
-        loader.allow(&written, Path::new("c")).expect("domains");
-        assert_eq!(loader.set.allow, ["example.com", "xn--mnchen-3ya.de", "brand"]);
-        assert!(loader.allow(&["not a domain".to_owned()], Path::new("c")).is_err());
+    fn allowed_domains_are_what_matched_domains_can_be() {
+        for (written, domain) in [
+            ("*.Example.com", "example.com"),
+            (" example.com. ", "example.com"),
+            (".münchen.de", "xn--mnchen-3ya.de"),
+            // No domain that is matched begins so.
+            ("www.example.com", "example.com"),
+            ("www.co.uk", "www.co.uk"),
+            ("*.co.uk", "co.uk"),
+            ("brand", "brand"),
+        ] {
+            assert_eq!(allowed_domain(written).as_deref(), Some(domain), "{written}");
+        }
+        for written in [
+            "",
+            "*.",
+            "not a domain",
+            "https://example.com",
+            "example.com/",
+            "example.com:443",
+            "me@example.com",
+            "192.0.2.1",
+            "a..b",
+        ] {
+            assert_eq!(allowed_domain(written), None, "{written}");
+        }
     }
 }
