@@ -41,7 +41,13 @@ fn an_export_beside_a_running_watch_replaces_the_old_file() {
     assert!(!csv.contains('\u{1b}'), "{csv}");
     export(&["--output", "out.jsonl", "--format=jsonl"]);
     assert_eq!(folder.read("out.jsonl").lines().count(), 4);
-    assert!(folder.run(&["export", "--database", "certstream.db", "--rule", "none"]) == 2);
+    let unknown = ["export", "--database", "certstream.db", "--output", "-", "--rule", "none"];
+    assert_eq!(folder.run(&unknown), 2);
+    assert!(folder.stderr().contains("no run had a rule named `none`"), "{}", folder.stderr());
+    folder.write("config.yaml", "certstream: {output: out.txt}\n");
+    assert_eq!(folder.run(&["export", "--database", "certstream.db"]), 2);
+    assert!(folder.stderr().contains("add --output FILE"), "{}", folder.stderr());
+    assert_eq!(folder.lines("out.txt"), all);
     assert_eq!(program.stop(), 0);
 }
 

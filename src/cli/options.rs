@@ -272,7 +272,7 @@ pub struct Export {
     /// config file (default: ./config.yaml, then ./input/config.yaml)
     #[argh(option, arg_name = "file")]
     pub config: Option<PathBuf>,
-    /// database instead of the configured one
+    /// database instead of the configured one; --output must then be given, too
     #[argh(option, arg_name = "file")]
     pub database: Option<PathBuf>,
     /// file to write; - is stdout (default: the configured one)

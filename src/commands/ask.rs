@@ -21,6 +21,11 @@ pub fn export(options: &cli::Export) -> Result<ExitCode> {
     setup::console(false, false);
     let config = setup::config(options.config.as_deref(), options.database.is_some())?;
     let database = options.database.as_ref().unwrap_or(&config.database.filename);
+    // The configured export is that of the configured database.
+    if options.database.is_some() && options.output.is_none() {
+        return Err(Error::usage("--database alone does not say where its export goes")
+            .remedy("add --output FILE, or --output - for stdout"));
+    }
     let output = options.output.as_ref().unwrap_or(&config.output);
     let target = Spared::of(&config, &[]).database(database).target(output)?;
     let filter = Filter {
