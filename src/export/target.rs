@@ -14,6 +14,8 @@ use crate::error::Error;
 
 /// Mode of a file that was not there before, minus the umask.
 const NEW_FILE_MODE: u32 = 0o644;
+/// Links that Linux follows in one path.
+const MAX_LINKS: usize = 40;
 /// What an SQLite database begins with.
 const DATABASE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -58,10 +60,19 @@ pub fn set_aside(file: &Path, suffix: &OsStr) -> Result<Option<PathBuf>, Error> 
 /// Where `path` leads: links followed, also where the file itself is yet to be made.
 #[must_use]
 pub fn resolved(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| {
-        let folder = fs::canonicalize(folder_of(path)).unwrap_or_else(|_| folder_of(path));
-        path.file_name().map_or_else(|| path.to_path_buf(), |name| folder.join(name))
-    })
+    let mut path = path.to_path_buf();
+    for _ in 0..MAX_LINKS {
+        if let Ok(real) = fs::canonicalize(&path) {
+            return real;
+        }
+        let folder = fs::canonicalize(folder_of(&path)).unwrap_or_else(|_| folder_of(&path));
+        match fs::read_link(&path) {
+            // A link to what is yet to be made, such as one to a disk for exports.
+            Ok(to) => path = folder.join(to),
+            Err(_) => return path.file_name().map_or(path.clone(), |name| folder.join(name)),
+        }
+    }
+    path
 }
 
 /// Lets `write` fill `file`. A crash or failure before the end leaves the file that was there; at

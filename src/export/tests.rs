@@ -246,6 +246,21 @@ fn a_link_stays_and_what_it_points_to_is_replaced() {
     database.export_to(&link, &span(None, Some(1101)), Format::Text).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "paypal.example\n");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+    // Also where that is not there yet, over several links, and in a folder of another name.
+    fs::create_dir(database.path("disk")).unwrap();
+    let (first, second) = (database.path("first.txt"), database.path("disk/second.txt"));
+    symlink("disk/second.txt", &first).unwrap();
+    symlink("third.txt", &second).unwrap();
+    database.export_to(&first, &span(None, Some(1101)), Format::Text).unwrap();
+    assert_eq!(fs::read_to_string(database.path("disk/third.txt")).unwrap(), "paypal.example\n");
+    for link in [first, second] {
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "{}", link.display());
+    }
+    let circle = database.path("circle.txt");
+    symlink("circle.txt", &circle).unwrap();
+    database.export_to(&circle, &span(None, None), Format::Text).unwrap_err();
+    assert!(fs::symlink_metadata(&circle).unwrap().is_symlink());
 }
 
 #[test]
