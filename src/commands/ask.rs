@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use crate::cli;
 use crate::error::{Error, ExitCode, Result};
 use crate::explain::Explanation;
-use crate::export::{self, Filter, Target};
+use crate::export::{self, Filter};
 use crate::lint;
 use crate::matcher::Engine;
 use crate::report;
@@ -37,9 +37,7 @@ pub fn export(options: &cli::Export) -> Result<ExitCode> {
     let connection = store::open_read_only(database)?;
     let format = options.format.unwrap_or(config.export_format);
     let exported = export::export(&connection, &filter, format, &target)?;
-    if let Target::File(file) = &target {
-        log::info!("exported {} domains to {}", exported.domains, file.display());
-    }
+    log::info!("{}", exported.to_line(&target));
     Ok(ExitCode::Done)
 }
 

@@ -177,8 +177,6 @@ fn purge(database: &Path, target: Option<&Target>) -> Result<()> {
 pub fn write_export(database: &Path, format: Format, target: &Target) -> Result<()> {
     let connection = store::open_read_only(database)?;
     let exported = export::export(&connection, &Filter::default(), format, target)?;
-    if let Target::File(file) = target {
-        log::info!("exported {} domains to {}", exported.domains, file.display());
-    }
+    log::info!("{}", exported.to_line(target));
     Ok(())
 }
