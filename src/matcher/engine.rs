@@ -338,6 +338,15 @@ mod tests {
         assert_eq!(hits(&engine, &["xpay.de", "bank.de", "pay.de"]), [(1, 0), (2, 0), (2, 1)]);
     }
 
+    /// Names hold no upper case, so a pattern that minds case is one that does not.
+    #[test]
+    fn case_is_ignored_by_either_engine_whatever_a_pattern_says() {
+        let written = ["(?-i:WHM)(?!x)", "(?-i:WHM)", "(?-i:[A-Z]{3})(?=1)", "(?-i:[A-Z]{3})1"];
+        let engine = engine(&patterns(&written), &[], Anchor::Search);
+        let expected = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 1)];
+        assert_eq!(hits(&engine, &["whm1.de", "whmx.de"]), expected);
+    }
+
     #[test]
     fn excluded_and_allowed_domains_are_no_hits() {
         let mut rules = patterns(&["bank"]);
