@@ -265,7 +265,7 @@ fn compile(rule: &Rule) -> Result<Compiled> {
         Error::usage(format!("the rule does not compile: {what}"))
             .in_file(&rule.place.file)
             .at_line(rule.place.line)
-            .remedy("shorten its repetitions, or put # in front of the line to leave it out")
+            .remedy("shorten its repetitions, or take the rule out")
     };
     let literals = match &rule.pattern.syntax {
         Syntax::Regular(hir) => Literals::of(hir),

@@ -92,7 +92,7 @@ impl Loader {
     /// # Errors
     /// When one does not compile.
     pub fn entries(&mut self, entries: &[RuleEntry], file: &Path) -> Result<()> {
-        entries.iter().try_for_each(|entry| self.add(entry, file))
+        entries.iter().try_for_each(|entry| self.add(entry, file, Written::InYaml))
     }
 
     fn lines(&mut self, bytes: &[u8], file: &Path) -> Result<()> {
@@ -110,19 +110,13 @@ impl Loader {
             }
             let entry =
                 RuleEntry { pattern: pattern.to_owned(), line: number, ..RuleEntry::default() };
-            self.add(&entry, file)?;
+            let indent = line.chars().take_while(|c| c.is_whitespace()).count() as u64;
+            self.add(&entry, file, Written::OnItsLine { indent })?;
         }
         Ok(())
     }
 
-    fn add(&mut self, entry: &RuleEntry, file: &Path) -> Result<()> {
-        let fault = |fault: Fault| {
-            Error::usage(format!("the rule does not compile: {}", fault.what))
-                .in_file(file)
-                .at_line(entry.line)
-                .at_column(fault.column)
-                .remedy("mend the regex, or put # in front of the line to leave it out")
-        };
+    fn add(&mut self, entry: &RuleEntry, file: &Path, written: Written) -> Result<()> {
         let name = entry.name.clone().unwrap_or_else(|| entry.pattern.clone());
         let hash = identity(&name, &entry.pattern);
         let place = Place { file: file.to_path_buf(), line: entry.line };
@@ -144,8 +138,11 @@ impl Loader {
         self.known.insert(hash, self.set.rules.len());
         let exclude = entry.exclude.iter().map(|written| Pattern::parse(written, Anchor::Search));
         self.set.rules.push(Rule {
-            pattern: Pattern::parse(&entry.pattern, self.anchor).map_err(fault)?,
-            exclude: exclude.collect::<Result<_, _>>().map_err(fault)?,
+            pattern: Pattern::parse(&entry.pattern, self.anchor)
+                .map_err(|fault| written.error("the rule", fault, &place))?,
+            exclude: exclude
+                .collect::<Result<_, _>>()
+                .map_err(|fault| written.error("the rule's exclude", fault, &place))?,
             tags: entry.tags.clone(),
             severity: entry.severity.clone(),
             name,
@@ -171,6 +168,33 @@ impl Loader {
                 .remedy("name a file of regexes in certstream.input or with --rules"));
         }
         Ok(self.set)
+    }
+}
+
+/// How a pattern stands in its file, which decides how an error points at a character of it.
+#[derive(Clone, Copy)]
+enum Written {
+    /// On a line of its own, behind so many blanks.
+    OnItsLine { indent: u64 },
+    /// In YAML, which may have quoted, escaped or folded it.
+    InYaml,
+}
+
+impl Written {
+    fn error(self, what: &str, fault: Fault, place: &Place) -> Error {
+        let Fault { column, what: why } = fault;
+        let error = |why: &str| {
+            Error::usage(format!("{what} does not compile: {why}"))
+                .in_file(&place.file)
+                .at_line(place.line)
+        };
+        match self {
+            Self::OnItsLine { indent } => error(&why)
+                .at_column(indent + column)
+                .remedy("mend the regex, or put # in front of the line to leave it out"),
+            Self::InYaml => error(&format!("{why} (at character {column} of the regex)"))
+                .remedy("mend the regex, or take the rule out"),
+        }
     }
 }
 
@@ -259,6 +283,17 @@ mod tests {
     fn a_rule_that_does_not_compile_is_named_by_file_line_and_column() {
         let shown = load("r.txt", b"ok\n\npay(pal\n").expect_err("refused").to_string();
         assert!(shown.contains("r.txt:3:4: the rule does not compile: unclosed group"), "{shown}");
+        let shown = load("r.txt", b"\t pay(pal\n").expect_err("refused").to_string();
+        assert!(shown.contains("r.txt:1:6: "), "{shown}");
+        let yaml = b"- {name: x, pattern: 'pay(pal'}\n";
+        let shown = load("r.yaml", yaml).expect_err("refused").to_string();
+        assert!(shown.contains("r.yaml:1: the rule does not compile: unclosed group"), "{shown}");
+        assert!(shown.contains("(at character 4 of the regex)"), "{shown}");
+        assert!(!shown.contains('#'), "{shown}");
+        let yaml = b"- {name: x, pattern: a, exclude: [b, '(?=c']}\n";
+        let shown = load("r.yaml", yaml).expect_err("refused").to_string();
+        assert!(shown.contains("the rule's exclude does not compile: Opening par"), "{shown}");
+        assert!(shown.contains("(at character 4 of the regex)"), "{shown}");
         let shown = load("r.yaml", b"- name: x\n  patern: y\n").expect_err("refused").to_string();
         assert!(shown.contains("r.yaml:2:3: [1].patern: unknown key"), "{shown}");
         assert!(
