@@ -145,17 +145,18 @@ fn explain(domain: &str, engine: &Engine) -> Vec<Explained> {
         .into_iter()
         .map(|index| {
             let rule = &engine.rules().rules[index as usize];
+            let literals = literals(domain, engine, index);
             let verdict = match engine.judge(domain, index, &mut scratch) {
                 Ok(true) => Verdict::GaveUp,
                 Ok(false) => span(rule, domain)
                     .map_or(Verdict::GaveUp, |at| Verdict::Hit { start: at.start, end: at.end }),
-                Err(miss) => Verdict::NoHit(why(miss, rule)),
+                Err(miss) => Verdict::NoHit(why(miss, rule, !literals.is_empty())),
             };
             Explained {
                 rule: rule.name.clone(),
                 pattern: rule.pattern.written.clone(),
                 place: format!("{}:{}", rule.place.file.display(), rule.place.line),
-                literals: literals(domain, engine, index),
+                literals,
                 verdict,
             }
         })
@@ -171,8 +172,9 @@ fn span(rule: &Rule, domain: &str) -> Option<Range<usize>> {
     Plain::new(&rule.pattern.syntax)?.find(domain).ok()?
 }
 
-fn why(miss: Miss, rule: &Rule) -> String {
+fn why(miss: Miss, rule: &Rule, has_literal: bool) -> String {
     match miss {
+        Miss::Pattern if !has_literal => "the pattern does not match".to_owned(),
         Miss::Pattern => "the literal is there, the pattern around it does not match".to_owned(),
         Miss::Excluded(index) => format!("excluded by `{}`", rule.exclude[index].written),
         Miss::Allowed => "the domain is on the allow list".to_owned(),
@@ -218,6 +220,18 @@ mod tests {
         assert!(text.contains("no hit: excluded by `^my`"), "{text}");
         let json: Value = serde_json::from_str(&explanation.to_json()).expect("is JSON");
         assert_eq!(json["rules"][1]["why"], "excluded by `^my`");
+    }
+
+    #[test]
+    fn a_rule_without_a_literal_does_not_speak_of_one() {
+        let entry =
+            RuleEntry { pattern: "^[0-9]{9}$|^[0-9a]z?[bc]$".to_owned(), ..RuleEntry::default() };
+        let mut loader = Loader::new(Anchor::Search);
+        loader.entries(&[entry], Path::new("r.yaml")).expect("compiles");
+        let engine = Engine::build(loader.finish().expect("a rule")).expect("builds");
+        let text = Explanation::of("example.com", &engine).to_text();
+        assert!(text.contains("no hit: the pattern does not match\n"), "{text}");
+        assert!(text.contains("literal  none: the rule is tried on every domain"), "{text}");
     }
 
     #[test]
