@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::domain;
 use crate::matcher::{Engine, Miss, Plain};
-use crate::record::escape;
+use crate::record::{escape, escape_json};
 use crate::rule::{Rule, RuleIndex};
 
 /// What the rules say to one name.
@@ -115,7 +115,7 @@ impl Explanation {
             "name": self.name, "domain": domain, "dropped": dropped, "hit": self.is_hit(),
             "rules": rules,
         });
-        format!("{all}\n")
+        format!("{}\n", escape_json(&all.to_string()))
     }
 }
 
@@ -224,12 +224,11 @@ mod tests {
 
     #[test]
     fn a_rule_without_a_literal_does_not_speak_of_one() {
-        let entry =
-            RuleEntry { pattern: "^[0-9]{9}$|^[0-9a]z?[bc]$".to_owned(), ..RuleEntry::default() };
+        let entry = RuleEntry { pattern: "[bcd](?=z)".to_owned(), ..RuleEntry::default() };
         let mut loader = Loader::new(Anchor::Search);
         loader.entries(&[entry], Path::new("r.yaml")).expect("compiles");
         let engine = Engine::build(loader.finish().expect("a rule")).expect("builds");
-        let text = Explanation::of("example.com", &engine).to_text();
+        let text = Explanation::of("abcd.com", &engine).to_text();
         assert!(text.contains("no hit: the pattern does not match\n"), "{text}");
         assert!(text.contains("literal  none: the rule is tried on every domain"), "{text}");
     }
@@ -239,5 +238,10 @@ mod tests {
         let text = Explanation::of("evil\u{1b}[2J", &engine()).to_text();
         assert!(text.contains("dropped, it is no host name: "), "{text}");
         assert!(!text.contains('\u{1b}'));
+        let hostile = "a\u{9b}b\u{202e}c\u{7f}";
+        let json = Explanation::of(hostile, &engine()).to_json();
+        assert!(json.contains(r"a\u009bb\u202ec\u007f"), "{json}");
+        let read: Value = serde_json::from_str(&json).expect("is JSON");
+        assert_eq!(read["name"], hostile);
     }
 }
