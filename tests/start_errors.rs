@@ -89,6 +89,9 @@ fn captures_and_words_that_are_wrong() {
     assert!(shown.contains("none.jsonl: there is no such capture"), "{shown}");
     let shown = complaint(&folder, &["replay", "--rules", "r.txt"], 2);
     assert!(shown.contains("no capture was named"), "{shown}");
+    folder.write("config.yaml", "certstream: {server: 'wss://127.0.0.1:1/'}\nrules: [x]\n");
+    let shown = complaint(&folder, &["watch", "--ca-file", "ca.pem"], 2);
+    assert!(shown.contains("--ca-file is for the servers of --server"), "{shown}");
     let shown = complaint(&folder, &["watch", "--matchers", "0"], 2);
     assert!(shown.contains("a number from 1 up"), "{shown}");
 }

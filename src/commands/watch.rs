@@ -24,7 +24,7 @@ use super::spared::Spared;
 pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<ExitCode> {
     let console = setup::console(options.quiet, options.verbose);
     let mut config = setup::config(options.config.as_deref(), !options.server.is_empty())?;
-    apply(options, &mut config);
+    apply(options, &mut config)?;
     let engine = setup::engine(&config, &options.rules, options.anchor)?;
     let sources = sources(&config)?;
     if capture.is_some() && config.servers.is_empty() {
@@ -97,7 +97,11 @@ pub fn record(options: cli::Record) -> Result<ExitCode> {
 }
 
 /// Lets the command line win.
-fn apply(options: &cli::Watch, config: &mut Config) {
+fn apply(options: &cli::Watch, config: &mut Config) -> Result<()> {
+    if options.ca_file.is_some() && options.server.is_empty() {
+        return Err(Error::usage("--ca-file is for the servers of --server, and there is none")
+            .remedy("add --server, or write ca_file beside the server's url in the config"));
+    }
     if let Some(list) = &options.log_list {
         config.ct.enabled = true;
         config.ct.log_list = LogListPlace::of(list, Path::new(""));
@@ -122,6 +126,7 @@ fn apply(options: &cli::Watch, config: &mut Config) {
     }
     config.export_format = options.format.unwrap_or(config.export_format);
     config.export_on_exit &= !options.no_export;
+    Ok(())
 }
 
 /// The servers of the config, each checked.
