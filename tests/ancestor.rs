@@ -53,7 +53,7 @@ fn script(frames: &str) -> BTreeSet<String> {
 }
 
 /// Frames in which the two differ, each with what the script stores and what we store.
-const DIFFERENT: [(&str, &str, &str); 5] = [
+const DIFFERENT: [(&str, &str, &str); 8] = [
     // We ignore case and store lower case.
     ("Portal.Example.COM", "", "portal.example.com"),
     ("wb7.Example.com", "wb7.Example.com", "wb7.example.com"),
@@ -62,6 +62,10 @@ const DIFFERENT: [(&str, &str, &str); 5] = [
     ("1example", "1example", ""),
     // We take the port away; `urlparse` leaves it.
     ("mail.test.org:8443", "mail.test.org:8443", "mail.test.org"),
+    // The root's dot, blanks around, and Unicode: one spelling a domain.
+    ("mail.dot.org.", "mail.dot.org.", "mail.dot.org"),
+    ("mail.blank.org ", "mail.blank.org ", "mail.blank.org"),
+    ("mail.bücher.org", "mail.bücher.org", "mail.xn--bcher-kva.org"),
 ];
 
 fn frames_that_differ() -> String {
