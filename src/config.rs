@@ -24,6 +24,9 @@ const SERVER_KEYS: [&str; 4] = ["url", "stream", "token_env", "ca_file"];
 const DATABASE_KEYS: [&str; 5] = ["filename", "purge", "synchronous", "cache", "backlog"];
 const EXPORT_KEYS: [&str; 2] = ["on_exit", "format"];
 
+/// Matcher threads that a run may have. Each costs memory, and no machine has more cores.
+pub const MAX_MATCHERS: usize = 1024;
+
 /// The words for a place to match from.
 pub const ANCHORS: [(&str, Anchor); 2] = [("search", Anchor::Search), ("start", Anchor::Start)];
 /// The words for a format.
@@ -204,7 +207,7 @@ impl Config {
         }
         if let Some(engine) = root.get("engine") {
             let matchers = engine.table(&["matchers"])?.get("matchers");
-            config.matchers = matchers.map(|field| field.number(1)).transpose()?;
+            config.matchers = matchers.map(|field| read_matchers(&field)).transpose()?;
         }
         if let Some(export) = root.get("export") {
             let export = export.table(&EXPORT_KEYS)?;
@@ -255,6 +258,16 @@ impl Database {
         set(&mut self.cache, table.get("cache"), |field| field.size())?;
         set(&mut self.backlog, table.get("backlog"), |field| field.size())
     }
+}
+
+fn read_matchers(field: &Field<'_>) -> Result<usize> {
+    let matchers = field.number(1)?;
+    if matchers > MAX_MATCHERS {
+        return Err(field
+            .fault(format!("at most {MAX_MATCHERS} matchers can run"))
+            .remedy("leave it out: one less than the cores is the default"));
+    }
+    Ok(matchers)
 }
 
 /// Replaces a default by what a field says, if it stands there.
@@ -409,6 +422,7 @@ mod tests {
                 "certstream: {anchor: end}\n",
                 ":1:22: certstream.anchor: `end` is not known here\n  remedy: write one of: search, start",
             ),
+            ("engine: {matchers: 1025}\n", ":1:20: engine.matchers: at most 1024 matchers can run"),
             (
                 "engine: {matchers: 0}\n",
                 ":1:20: engine.matchers: a whole number from 1 up is wanted",

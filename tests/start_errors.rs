@@ -93,7 +93,9 @@ fn captures_and_words_that_are_wrong() {
     let shown = complaint(&folder, &["watch", "--ca-file", "ca.pem"], 2);
     assert!(shown.contains("--ca-file is for the servers of --server"), "{shown}");
     let shown = complaint(&folder, &["watch", "--matchers", "0"], 2);
-    assert!(shown.contains("a number from 1 up"), "{shown}");
+    assert!(shown.contains("a number from 1 up to 1024"), "{shown}");
+    let shown = complaint(&folder, &["watch", "--matchers", "1025"], 2);
+    assert!(shown.contains("a number from 1 up to 1024"), "{shown}");
 }
 
 #[test]

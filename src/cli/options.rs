@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-use crate::config::{ANCHORS, FORMATS, Format};
+use crate::config::{ANCHORS, FORMATS, Format, MAX_MATCHERS};
 use crate::rule::Anchor;
 
 use super::ct::{Backfill, Logs};
@@ -91,7 +91,7 @@ pub struct Watch {
     #[argh(switch)]
     pub purge: bool,
     /// matcher threads (default: cores - 1)
-    #[argh(option, from_str_fn(positive))]
+    #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
     /// file to export to at the end instead of the configured one
     #[argh(option, arg_name = "file")]
@@ -158,7 +158,7 @@ pub struct Record {
     #[argh(switch)]
     pub purge: bool,
     /// matcher threads (default: cores - 1)
-    #[argh(option, from_str_fn(positive))]
+    #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
     /// file to export to at the end instead of the configured one
     #[argh(option, arg_name = "file")]
@@ -225,7 +225,7 @@ pub struct Replay {
     #[argh(switch)]
     pub into_configured: bool,
     /// matcher threads (default: cores - 1)
-    #[argh(option, from_str_fn(positive))]
+    #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
     /// file to export all stored domains to at the end
     #[argh(option, arg_name = "file")]
@@ -392,8 +392,9 @@ fn format(word: &str) -> Result<Format, String> {
     one_of(word, &FORMATS)
 }
 
-pub(super) fn positive(word: &str) -> Result<usize, String> {
-    word.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1 up".to_owned())
+pub(super) fn matchers(word: &str) -> Result<usize, String> {
+    let number = word.parse().ok().filter(|number| (1..=MAX_MATCHERS).contains(number));
+    number.ok_or_else(|| format!("write a number from 1 up to {MAX_MATCHERS}"))
 }
 
 fn frame_rate(word: &str) -> Result<u32, String> {
