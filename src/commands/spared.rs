@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::{Config, LogListPlace};
 use crate::error::{Error, Result};
 use crate::export::{self, Target};
 
@@ -29,6 +29,9 @@ impl Spared {
         spared.add("a rule file", config.input.iter().chain(&config.rule_files).chain(rules));
         let certificates = config.servers.iter().filter_map(|server| server.ca_file.as_ref());
         spared.add("a file of certificates", certificates);
+        if let LogListPlace::File(list) = &config.ct.log_list {
+            spared.add("the list of CT logs", [list]);
+        }
         spared
     }
 
