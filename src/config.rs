@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::rule::{Anchor, RuleEntry};
+use crate::rule::{Anchor, RuleEntry, allowed_domain};
 use crate::yaml::{Document, Field, Table};
 
 pub use ct::{CHROME, Ct, CtSource, LogListPlace, Start, Verification};
@@ -23,6 +23,9 @@ const CERTSTREAM_KEYS: [&str; 4] = ["server", "input", "output", "anchor"];
 const SERVER_KEYS: [&str; 4] = ["url", "stream", "token_env", "ca_file"];
 const DATABASE_KEYS: [&str; 5] = ["filename", "purge", "synchronous", "cache", "backlog"];
 const EXPORT_KEYS: [&str; 2] = ["on_exit", "format"];
+
+/// Matcher threads that a run may have. Each costs memory, and no machine has more cores.
+pub const MAX_MATCHERS: usize = 1024;
 
 /// The words for a place to match from.
 pub const ANCHORS: [(&str, Anchor); 2] = [("search", Anchor::Search), ("start", Anchor::Start)];
@@ -49,7 +52,7 @@ pub struct Config {
     pub rule_files: Vec<PathBuf>,
     /// Rules written in the config itself.
     pub rules: Vec<RuleEntry>,
-    /// Domains and suffixes never reported.
+    /// Domains and suffixes never reported, sanitised.
     pub allow: Vec<String>,
     /// Where patterns may begin to match.
     pub anchor: Anchor,
@@ -192,14 +195,19 @@ impl Config {
             config.rule_files.push(folder.join(rule_file.text()?));
         }
         for domain in members(&root, "allow") {
-            config.allow.push(domain.text()?);
+            let written = domain.text()?;
+            config.allow.push(allowed_domain(&written).ok_or_else(|| {
+                domain
+                    .fault(format!("`{written}` is no domain"))
+                    .remedy("write `example.com`: it stands for itself and all below it")
+            })?);
         }
         if let Some(database) = root.get("database") {
             config.database.read(&database.table(&DATABASE_KEYS)?, &folder)?;
         }
         if let Some(engine) = root.get("engine") {
             let matchers = engine.table(&["matchers"])?.get("matchers");
-            config.matchers = matchers.map(|field| field.number(1)).transpose()?;
+            config.matchers = matchers.map(|field| read_matchers(&field)).transpose()?;
         }
         if let Some(export) = root.get("export") {
             let export = export.table(&EXPORT_KEYS)?;
@@ -250,6 +258,16 @@ impl Database {
         set(&mut self.cache, table.get("cache"), |field| field.size())?;
         set(&mut self.backlog, table.get("backlog"), |field| field.size())
     }
+}
+
+fn read_matchers(field: &Field<'_>) -> Result<usize> {
+    let matchers = field.number(1)?;
+    if matchers > MAX_MATCHERS {
+        return Err(field
+            .fault(format!("at most {MAX_MATCHERS} matchers can run"))
+            .remedy("leave it out: one less than the cores is the default"));
+    }
+    Ok(matchers)
 }
 
 /// Replaces a default by what a field says, if it stands there.
@@ -375,7 +393,7 @@ mod tests {
         assert_eq!((&config.output, &config.database), (&defaults.output, &defaults.database));
         let mut loader = crate::rule::Loader::new(config.anchor);
         loader.entries(&config.rules, &file).expect("compile");
-        loader.allow(&config.allow, &file).expect("are domains");
+        loader.allow(&config.allow);
         assert_eq!(loader.finish().expect("has rules").rules.len(), 4);
     }
 
@@ -404,6 +422,7 @@ mod tests {
                 "certstream: {anchor: end}\n",
                 ":1:22: certstream.anchor: `end` is not known here\n  remedy: write one of: search, start",
             ),
+            ("engine: {matchers: 1025}\n", ":1:20: engine.matchers: at most 1024 matchers can run"),
             (
                 "engine: {matchers: 0}\n",
                 ":1:20: engine.matchers: a whole number from 1 up is wanted",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::domain;
 use crate::matcher::{Engine, Miss, Plain};
-use crate::record::escape;
+use crate::record::{escape, escape_json};
 use crate::rule::{Rule, RuleIndex};
 
 /// What the rules say to one name.
@@ -115,7 +115,7 @@ impl Explanation {
             "name": self.name, "domain": domain, "dropped": dropped, "hit": self.is_hit(),
             "rules": rules,
         });
-        format!("{all}\n")
+        format!("{}\n", escape_json(&all.to_string()))
     }
 }
 
@@ -145,17 +145,18 @@ fn explain(domain: &str, engine: &Engine) -> Vec<Explained> {
         .into_iter()
         .map(|index| {
             let rule = &engine.rules().rules[index as usize];
+            let literals = literals(domain, engine, index);
             let verdict = match engine.judge(domain, index, &mut scratch) {
                 Ok(true) => Verdict::GaveUp,
                 Ok(false) => span(rule, domain)
                     .map_or(Verdict::GaveUp, |at| Verdict::Hit { start: at.start, end: at.end }),
-                Err(miss) => Verdict::NoHit(why(miss, rule)),
+                Err(miss) => Verdict::NoHit(why(miss, rule, !literals.is_empty())),
             };
             Explained {
                 rule: rule.name.clone(),
                 pattern: rule.pattern.written.clone(),
                 place: format!("{}:{}", rule.place.file.display(), rule.place.line),
-                literals: literals(domain, engine, index),
+                literals,
                 verdict,
             }
         })
@@ -171,8 +172,9 @@ fn span(rule: &Rule, domain: &str) -> Option<Range<usize>> {
     Plain::new(&rule.pattern.syntax)?.find(domain).ok()?
 }
 
-fn why(miss: Miss, rule: &Rule) -> String {
+fn why(miss: Miss, rule: &Rule, has_literal: bool) -> String {
     match miss {
+        Miss::Pattern if !has_literal => "the pattern does not match".to_owned(),
         Miss::Pattern => "the literal is there, the pattern around it does not match".to_owned(),
         Miss::Excluded(index) => format!("excluded by `{}`", rule.exclude[index].written),
         Miss::Allowed => "the domain is on the allow list".to_owned(),
@@ -221,9 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_without_a_literal_does_not_speak_of_one() {
+        let entry = RuleEntry { pattern: "[bcd](?=z)".to_owned(), ..RuleEntry::default() };
+        let mut loader = Loader::new(Anchor::Search);
+        loader.entries(&[entry], Path::new("r.yaml")).expect("compiles");
+        let engine = Engine::build(loader.finish().expect("a rule")).expect("builds");
+        let text = Explanation::of("abcd.com", &engine).to_text();
+        assert!(text.contains("no hit: the pattern does not match\n"), "{text}");
+        assert!(text.contains("literal  none: the rule is tried on every domain"), "{text}");
+    }
+
+    #[test]
     fn what_is_no_host_name_is_dropped_with_its_reason_and_shown_escaped() {
         let text = Explanation::of("evil\u{1b}[2J", &engine()).to_text();
         assert!(text.contains("dropped, it is no host name: "), "{text}");
         assert!(!text.contains('\u{1b}'));
+        let hostile = "a\u{9b}b\u{202e}c\u{7f}";
+        let json = Explanation::of(hostile, &engine()).to_json();
+        assert!(json.contains(r"a\u009bb\u202ec\u007f"), "{json}");
+        let read: Value = serde_json::from_str(&json).expect("is JSON");
+        assert_eq!(read["name"], hostile);
     }
 }

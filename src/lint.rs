@@ -6,7 +6,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::json;
 
 use crate::matcher::Engine;
-use crate::record::escape;
+use crate::record::{escape, escape_json};
 use crate::rule::{Place, Rule, Syntax};
 
 /// What kind of thing is wrong.
@@ -70,7 +70,7 @@ impl Finding {
             "kind": self.kind.word(), "rule": self.rule, "file": file, "line": self.place.line,
             "why": self.why,
         });
-        format!("{finding}\n")
+        format!("{}\n", escape_json(&finding.to_string()))
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
         let entries: Vec<RuleEntry> = patterns.iter().map(entry).collect();
         loader.entries(&entries, Path::new("r.txt")).expect("rules compile");
         let allow: Vec<String> = allow.iter().map(|domain| (*domain).to_owned()).collect();
-        loader.allow(&allow, Path::new("r.txt")).expect("domains");
+        loader.allow(&allow);
         let engine = Engine::build(loader.finish().expect("rules")).expect("builds");
         findings(&engine).into_iter().map(|found| (found.rule, found.kind)).collect()
     }
@@ -188,6 +188,15 @@ mod tests {
             assert_eq!(kinds(&[pattern], &[]), [(pattern.to_owned(), kind)], "{pattern}");
         }
         assert!(kinds(&["paypal", "(secure|login).*bank"], &["example.com"]).is_empty());
+    }
+
+    #[test]
+    fn json_shows_nothing_a_terminal_acts_on() {
+        let place = Place { file: "r.yaml".into(), line: 1 };
+        let rule = "n\u{9b}\u{202e}".to_owned();
+        let finding = Finding { kind: Kind::Dead, rule, place, why: String::new() };
+        let json = finding.to_json();
+        assert!(json.contains(r#""n\u009b\u202e""#), "{json}");
     }
 
     #[test]

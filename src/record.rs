@@ -99,13 +99,7 @@ impl Record {
             push(&mut json, format_args!("{separator}\"{name}\":{value}"));
         }
         json.push('}');
-        // What is unsafe is no ASCII but DEL, so it stands inside strings only.
-        rewrite(&json, |json, unsafe_char| {
-            for unit in unsafe_char.encode_utf16(&mut [0; 2]) {
-                push(json, format_args!("\\u{unit:04x}"));
-            }
-        })
-        .into_owned()
+        escape_json(&json).into_owned()
     }
 
     /// The record as one line of text, without the newline: domain, rules, issuer and last
@@ -131,6 +125,17 @@ impl Record {
 pub fn escape(text: &str) -> Cow<'_, str> {
     rewrite(text, |escaped, unsafe_char| {
         push(escaped, format_args!("\\u{{{:x}}}", u32::from(unsafe_char)));
+    })
+}
+
+/// JSON that a terminal shows and does not act on; it says the same.
+#[must_use]
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    // What is unsafe in JSON on one line is no ASCII but DEL, so it stands inside strings only.
+    rewrite(json, |json, unsafe_char| {
+        for unit in unsafe_char.encode_utf16(&mut [0; 2]) {
+            push(json, format_args!("\\u{unit:04x}"));
+        }
     })
 }
 

@@ -53,7 +53,7 @@ fn script(frames: &str) -> BTreeSet<String> {
 }
 
 /// Frames in which the two differ, each with what the script stores and what we store.
-const DIFFERENT: [(&str, &str, &str); 5] = [
+const DIFFERENT: [(&str, &str, &str); 8] = [
     // We ignore case and store lower case.
     ("Portal.Example.COM", "", "portal.example.com"),
     ("wb7.Example.com", "wb7.Example.com", "wb7.example.com"),
@@ -62,6 +62,10 @@ const DIFFERENT: [(&str, &str, &str); 5] = [
     ("1example", "1example", ""),
     // We take the port away; `urlparse` leaves it.
     ("mail.test.org:8443", "mail.test.org:8443", "mail.test.org"),
+    // The root's dot, blanks around, and Unicode: one spelling a domain.
+    ("mail.dot.org.", "mail.dot.org.", "mail.dot.org"),
+    ("mail.blank.org ", "mail.blank.org ", "mail.blank.org"),
+    ("mail.bücher.org", "mail.bücher.org", "mail.xn--bcher-kva.org"),
 ];
 
 fn frames_that_differ() -> String {
@@ -118,6 +122,9 @@ fn the_same_domains_come_out_and_the_old_database_is_set_aside() {
         .filter(|name| name.starts_with("CertStream.db.2"))
         .collect();
     assert_eq!(aside.len(), 1, "{aside:?}");
+    // What the script appended to for months is not lost to one run.
+    let export = aside[0].replace("CertStream.db", "logs/CertStream.txt");
+    assert_eq!(folder.read(&export), "appended.before.example\n");
     let kept = "SELECT domain FROM certtransp_domains ORDER BY domain";
     let old = rusqlite::Connection::open(folder.path("logs").join(&aside[0])).unwrap();
     let count: i64 =
@@ -125,6 +132,18 @@ fn the_same_domains_come_out_and_the_old_database_is_set_aside() {
     assert_eq!(count, 2);
     let view: BTreeSet<String> = folder.texts("logs/CertStream.db", kept).into_iter().collect();
     assert_eq!(view, exported);
+}
+
+#[test]
+fn a_run_that_stores_nothing_leaves_the_old_export_aside() {
+    let folder = Folder::new();
+    let exported = run(&folder, "{\"message_type\":\"heartbeat\"}\n".to_owned(), "True");
+    assert!(exported.is_empty(), "{exported:?}");
+    let kept = |name: &String| folder.read(&format!("logs/{name}")) == "appended.before.example\n";
+    let files = std::fs::read_dir(folder.path("logs")).unwrap();
+    let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(kept).count(), 1);
+    assert!(folder.stderr().contains("the old export is set aside as "), "{}", folder.stderr());
 }
 
 #[test]

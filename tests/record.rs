@@ -2,7 +2,7 @@
 
 use tungstenite::Message;
 
-use crate::testenv::{Folder, Server, Tls};
+use crate::testenv::{Folder, Server, Tls, wait_until};
 
 #[test]
 fn a_recording_replays_to_what_was_watched() {
@@ -35,6 +35,31 @@ fn a_recording_replays_to_what_was_watched() {
         assert_eq!(folder.run(&words), 2, "an existing capture is not overwritten");
         assert!(folder.stderr().contains(capture), "{}", folder.stderr());
     }
+}
+
+#[test]
+fn a_run_that_does_not_start_leaves_the_capture() {
+    let folder = Folder::new();
+    folder.write("r.txt", "example\n");
+    folder.write("old.jsonl", "precious\n");
+    folder.write("text.db", "this is no database");
+    let server = Server::start(Tls::Off, |visit| visit.upgrade()?.keep_open());
+    let url = server.url("/");
+    let record = |database, capture| {
+        let words = ["record", "--force", "--server", &url, "--rules", "r.txt"];
+        [&words[..], &["--database", database, capture]].concat()
+    };
+    assert_eq!(folder.run(&record("text.db", "old.jsonl")), 1, "{}", folder.stderr());
+    let mut program = folder.start(&record("d.db", "new.jsonl"));
+    wait_until("the run begins", || folder.number("d.db", "SELECT count(*) FROM runs") == Some(1));
+    assert_eq!(folder.run(&record("d.db", "old.jsonl")), 1, "{}", folder.stderr());
+    assert!(folder.stderr().contains("is already writing"), "{}", folder.stderr());
+    assert_eq!(folder.run(&record("d.db", "never.jsonl")), 1, "{}", folder.stderr());
+    assert_eq!(folder.run(&record("other.db", "new.jsonl")), 2, "{}", folder.stderr());
+    assert!(folder.stderr().contains("is recording to this capture"), "{}", folder.stderr());
+    assert_eq!(folder.read("old.jsonl"), "precious\n");
+    assert!(!folder.path("never.jsonl").exists());
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
 }
 
 #[test]

@@ -55,6 +55,33 @@ fn rules_that_are_missing_unreadable_or_wrong() {
 }
 
 #[test]
+fn allowed_domains_that_are_none() {
+    let folder = Folder::new();
+    folder.write("empty.jsonl", "");
+    for written in ["https://x.example", "x.example/", "x.example:443", "me@x.example", "a b"] {
+        folder
+            .write("config.yaml", format!("rules: [x]\nallow:\n  - ok.example\n  - '{written}'\n"));
+        let shown = complaint(&folder, &["replay", "empty.jsonl"], 2);
+        let place = format!("config.yaml:4:5: allow[1]: `{written}` is no domain");
+        assert!(shown.contains(&place), "{shown}");
+    }
+}
+
+#[test]
+fn rules_that_stand_twice() {
+    let folder = Folder::new();
+    folder.write("empty.jsonl", "");
+    folder.write("r.txt", "paypal\n# a comment\npaypal\n");
+    assert_eq!(folder.run(&["replay", "--rules", "r.txt", "empty.jsonl"]), 0);
+    let shown = folder.stderr();
+    assert!(shown.contains("WARN"), "{shown}");
+    assert!(shown.contains("r.txt:3: the rule `paypal` stands before, too"), "{shown}");
+    folder.write("r.yaml", "- {name: a, pattern: b, exclude: c}\n- {name: a, pattern: b}\n");
+    let shown = complaint(&folder, &["replay", "--rules", "r.yaml", "empty.jsonl"], 2);
+    assert!(shown.contains("r.yaml:2: the rule has the name and pattern of"), "{shown}");
+}
+
+#[test]
 fn captures_and_words_that_are_wrong() {
     let folder = Folder::new();
     folder.write("r.txt", "paypal\n");
@@ -62,8 +89,13 @@ fn captures_and_words_that_are_wrong() {
     assert!(shown.contains("none.jsonl: there is no such capture"), "{shown}");
     let shown = complaint(&folder, &["replay", "--rules", "r.txt"], 2);
     assert!(shown.contains("no capture was named"), "{shown}");
+    folder.write("config.yaml", "certstream: {server: 'wss://127.0.0.1:1/'}\nrules: [x]\n");
+    let shown = complaint(&folder, &["watch", "--ca-file", "ca.pem"], 2);
+    assert!(shown.contains("--ca-file is for the servers of --server"), "{shown}");
     let shown = complaint(&folder, &["watch", "--matchers", "0"], 2);
-    assert!(shown.contains("a number from 1 up"), "{shown}");
+    assert!(shown.contains("a number from 1 up to 1024"), "{shown}");
+    let shown = complaint(&folder, &["watch", "--matchers", "1025"], 2);
+    assert!(shown.contains("a number from 1 up to 1024"), "{shown}");
 }
 
 #[test]

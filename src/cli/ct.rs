@@ -6,7 +6,7 @@ use argh::FromArgs;
 
 use crate::config::Start;
 
-use super::options::positive;
+use super::options::matchers;
 
 /// Show the CT logs: who runs each, how it is read, and how far it has been read.
 #[derive(FromArgs, Debug, Default)]
@@ -78,7 +78,7 @@ pub struct Backfill {
     #[argh(option, arg_name = "file")]
     pub database: Option<PathBuf>,
     /// matcher threads (default: cores - 1)
-    #[argh(option, from_str_fn(positive))]
+    #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
     /// show matches as JSON, one object a line
     #[argh(switch)]

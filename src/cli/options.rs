@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-use crate::config::{ANCHORS, FORMATS, Format};
+use crate::config::{ANCHORS, FORMATS, Format, MAX_MATCHERS};
 use crate::rule::Anchor;
 
 use super::ct::{Backfill, Logs};
@@ -87,11 +87,11 @@ pub struct Watch {
     /// database instead of the configured one
     #[argh(option, arg_name = "file")]
     pub database: Option<PathBuf>,
-    /// set the old database aside as NAME.TIME and begin a new one
+    /// set the old database and its export aside as NAME.TIME and begin new ones
     #[argh(switch)]
     pub purge: bool,
     /// matcher threads (default: cores - 1)
-    #[argh(option, from_str_fn(positive))]
+    #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
     /// file to export to at the end instead of the configured one
     #[argh(option, arg_name = "file")]
@@ -154,11 +154,11 @@ pub struct Record {
     /// database instead of the configured one
     #[argh(option, arg_name = "file")]
     pub database: Option<PathBuf>,
-    /// set the old database aside as NAME.TIME and begin a new one
+    /// set the old database and its export aside as NAME.TIME and begin new ones
     #[argh(switch)]
     pub purge: bool,
     /// matcher threads (default: cores - 1)
-    #[argh(option, from_str_fn(positive))]
+    #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
     /// file to export to at the end instead of the configured one
     #[argh(option, arg_name = "file")]
@@ -193,7 +193,8 @@ pub struct Record {
     example = "Keep what matched:\n$ {command_name} --database hunt.db --output hunt.txt may.jsonl.zst june.jsonl.zst",
     note = "Without --database the matches are stored in a temporary database, deleted at the \
             end unless --keep is given. Without --output nothing is exported: stdout shows the \
-            matches. With --rules no config file is needed.",
+            matches. With --rules no config file is needed, unless --into-configured asks for \
+            its database: its rules then count, too.",
     error_code(0, "Done, also after Ctrl+C."),
     error_code(1, "Failed while running: a damaged capture, a lost database."),
     error_code(2, "Wrong command line, config or rules, or a capture that cannot be opened.")
@@ -220,11 +221,11 @@ pub struct Replay {
     /// keep the temporary database and say where it is
     #[argh(switch)]
     pub keep: bool,
-    /// store the matches in the configured database
+    /// store the matches in the configured database; not together with --database
     #[argh(switch)]
     pub into_configured: bool,
     /// matcher threads (default: cores - 1)
-    #[argh(option, from_str_fn(positive))]
+    #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
     /// file to export all stored domains to at the end
     #[argh(option, arg_name = "file")]
@@ -271,7 +272,7 @@ pub struct Export {
     /// config file (default: ./config.yaml, then ./input/config.yaml)
     #[argh(option, arg_name = "file")]
     pub config: Option<PathBuf>,
-    /// database instead of the configured one
+    /// database instead of the configured one; --output must then be given, too
     #[argh(option, arg_name = "file")]
     pub database: Option<PathBuf>,
     /// file to write; - is stdout (default: the configured one)
@@ -391,8 +392,9 @@ fn format(word: &str) -> Result<Format, String> {
     one_of(word, &FORMATS)
 }
 
-pub(super) fn positive(word: &str) -> Result<usize, String> {
-    word.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1 up".to_owned())
+pub(super) fn matchers(word: &str) -> Result<usize, String> {
+    let number = word.parse().ok().filter(|number| (1..=MAX_MATCHERS).contains(number));
+    number.ok_or_else(|| format!("write a number from 1 up to {MAX_MATCHERS}"))
 }
 
 fn frame_rate(word: &str) -> Result<u32, String> {

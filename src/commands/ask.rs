@@ -7,22 +7,27 @@ use std::io::{self, Write};
 use crate::cli;
 use crate::error::{Error, ExitCode, Result};
 use crate::explain::Explanation;
-use crate::export::{self, Filter, Target};
+use crate::export::{self, Filter};
 use crate::lint;
 use crate::matcher::Engine;
 use crate::report;
 use crate::store;
 
 use super::setup;
+use super::spared::Spared;
 
 /// Writes the stored domains.
 pub fn export(options: &cli::Export) -> Result<ExitCode> {
     setup::console(false, false);
     let config = setup::config(options.config.as_deref(), options.database.is_some())?;
     let database = options.database.as_ref().unwrap_or(&config.database.filename);
+    // The configured export is that of the configured database.
+    if options.database.is_some() && options.output.is_none() {
+        return Err(Error::usage("--database alone does not say where its export goes")
+            .remedy("add --output FILE, or --output - for stdout"));
+    }
     let output = options.output.as_ref().unwrap_or(&config.output);
-    let target =
-        if output.as_os_str() == "-" { Target::Stdout } else { Target::File(output.clone()) };
+    let target = Spared::of(&config, &[]).database(database).target(output)?;
     let filter = Filter {
         since: options.since,
         until: options.until,
@@ -32,9 +37,7 @@ pub fn export(options: &cli::Export) -> Result<ExitCode> {
     let connection = store::open_read_only(database)?;
     let format = options.format.unwrap_or(config.export_format);
     let exported = export::export(&connection, &filter, format, &target)?;
-    if let Target::File(file) = &target {
-        log::info!("exported {} domains to {}", exported.domains, file.display());
-    }
+    log::info!("{}", exported.to_line(&target));
     Ok(ExitCode::Done)
 }
 

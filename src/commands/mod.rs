@@ -8,6 +8,7 @@ mod ct;
 mod replay;
 mod run;
 mod setup;
+mod spared;
 mod watch;
 
 use crate::cli::{Args, Command};

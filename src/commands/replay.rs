@@ -16,6 +16,7 @@ use crate::store::{self, Store};
 
 use super::run::{Run, Show, summary};
 use super::setup;
+use super::spared::Spared;
 use super::watch::write_export;
 
 /// Replays, and exports at the end where an output was named.
@@ -25,10 +26,13 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
             .remedy("name files of recorded frames, or `-` for stdin"));
     }
     let console = setup::console(options.quiet, options.verbose);
-    let config = setup::config_or_rules(options.config.as_deref(), &options.rules)?;
+    let config = config(options)?;
     let engine = setup::engine(&config, &options.rules, options.anchor)?;
     let size = capture::check(&options.captures)?;
     let place = Place::choose(options, &config)?;
+    let captures = options.captures.iter().map(PathBuf::as_path);
+    let spared = Spared::of(&config, &options.rules).database(place.database()).captures(captures);
+    let target = options.output.as_ref().map(|output| spared.file_target(output)).transpose()?;
     // One writer a database: a replay into the one that a watch has open would be a second.
     let _lock = store::lock(place.database())?;
     let store = Store::open(place.database(), setup::store_settings(&config))?;
@@ -52,12 +56,24 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));
-    if let Some(output) = &options.output {
+    if let Some(target) = &target {
         let format = options.format.unwrap_or(config.export_format);
-        write_export(place.database(), format, output)?;
+        write_export(place.database(), format, target)?;
     }
     place.leave();
     Ok(finished.exit)
+}
+
+/// The config; rule files alone do only where the config does not name the database.
+fn config(options: &cli::Replay) -> Result<Config> {
+    if !options.into_configured {
+        return setup::config_or_rules(options.config.as_deref(), &options.rules);
+    }
+    if options.database.is_some() {
+        return Err(Error::usage("--into-configured and --database name two databases")
+            .remedy("leave one of them out"));
+    }
+    setup::config(options.config.as_deref(), false)
 }
 
 /// Where a replay stores what matches.

@@ -13,6 +13,7 @@ use crate::config::{Config, Synchronous};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::matcher::Engine;
+use crate::record::escape;
 use crate::rule::{Anchor, Loader, RuleSet};
 use crate::store;
 
@@ -64,11 +65,12 @@ pub fn rules(config: &Config, files: &[PathBuf], anchor: Option<Anchor>) -> Resu
         loader.file(file)?;
     }
     loader.entries(&config.rules, &place)?;
-    loader.allow(&config.allow, &place)?;
+    loader.allow(&config.allow);
     loader.finish()
 }
 
-/// The compiled rules; the log says how many there are and which are tried on every domain.
+/// The compiled rules; the log says how many there are, which are tried on every domain, and
+/// which stand twice.
 pub fn engine(config: &Config, files: &[PathBuf], anchor: Option<Anchor>) -> Result<Arc<Engine>> {
     // On a thread of its own, because a heap dies with its thread: this one would otherwise keep
     // what parsing and building let go (14 MiB with 1,000 rules) for as long as the run lasts.
@@ -76,6 +78,13 @@ pub fn engine(config: &Config, files: &[PathBuf], anchor: Option<Anchor>) -> Res
         thread::scope(|scope| scope.spawn(|| Engine::build(rules(config, files, anchor)?)).join());
     let engine = built.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     engine.log_rules();
+    for (name, place) in &engine.rules().repeated {
+        let (file, line) = (place.file.display(), place.line);
+        log::warn!(
+            "{file}:{line}: the rule `{}` stands before, too: this one is not used",
+            escape(name)
+        );
+    }
     Ok(Arc::new(engine))
 }
 

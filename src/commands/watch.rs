@@ -3,6 +3,8 @@
 //! Owns the order of a watch: rules and servers are checked before the database is touched, the
 //! lock comes before the purge, and the export after everything is committed.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::cli;
@@ -16,12 +18,13 @@ use crate::store::{self, Store};
 
 use super::run::{Run, Show, summary};
 use super::setup;
+use super::spared::Spared;
 
 /// Watches, and exports at the end.
 pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<ExitCode> {
     let console = setup::console(options.quiet, options.verbose);
     let mut config = setup::config(options.config.as_deref(), !options.server.is_empty())?;
-    apply(options, &mut config);
+    apply(options, &mut config)?;
     let engine = setup::engine(&config, &options.rules, options.anchor)?;
     let sources = sources(&config)?;
     if capture.is_some() && config.servers.is_empty() {
@@ -31,18 +34,21 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
                 "name a server; CT logs keep their entries, and can be read again at any time",
             ));
     }
-    let recording = match capture {
-        Some((file, force)) => Some(Recording::create(file, force)?),
-        None => None,
-    };
     let database = &config.database.filename;
+    let spared = Spared::of(&config, &options.rules).database(database);
+    if let Some((file, force)) = capture {
+        Recording::check(file, force)?;
+        spared.check("the capture", file, "name another file to record to")?;
+    }
+    let spared = spared.captures(capture.map(|(file, _force)| file));
+    let target = config.export_on_exit.then(|| spared.file_target(&config.output)).transpose()?;
     let _lock = store::lock(database)?;
-    if config.database.purge
-        && let Some(aside) = store::purge(database)?
-    {
-        log::info!("purge: the old database is set aside as {}", aside.display());
+    if config.database.purge {
+        purge(database, target.as_ref())?;
     }
     let store = Store::open(database, setup::store_settings(&config))?;
+    // Only now: a run that does not start must leave a capture it may overwrite as it is.
+    let recording = capture.map(|(file, force)| Recording::create(file, force)).transpose()?;
     if !options.quiet {
         console.show_status();
     }
@@ -60,8 +66,8 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));
-    if config.export_on_exit {
-        export(database, &config)?;
+    if let Some(target) = &target {
+        write_export(database, config.export_format, target)?;
     }
     Ok(finished.exit)
 }
@@ -91,7 +97,11 @@ pub fn record(options: cli::Record) -> Result<ExitCode> {
 }
 
 /// Lets the command line win.
-fn apply(options: &cli::Watch, config: &mut Config) {
+fn apply(options: &cli::Watch, config: &mut Config) -> Result<()> {
+    if options.ca_file.is_some() && options.server.is_empty() {
+        return Err(Error::usage("--ca-file is for the servers of --server, and there is none")
+            .remedy("add --server, or write ca_file beside the server's url in the config"));
+    }
     if let Some(list) = &options.log_list {
         config.ct.enabled = true;
         config.ct.log_list = LogListPlace::of(list, Path::new(""));
@@ -116,6 +126,7 @@ fn apply(options: &cli::Watch, config: &mut Config) {
     }
     config.export_format = options.format.unwrap_or(config.export_format);
     config.export_on_exit &= !options.no_export;
+    Ok(())
 }
 
 /// The servers of the config, each checked.
@@ -152,16 +163,25 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Exports all stored domains, as the config says.
-fn export(database: &Path, config: &Config) -> Result<()> {
-    write_export(database, config.export_format, &config.output)
+/// Sets the old database aside, and with it the export it belongs to, which the new database's
+/// would replace.
+fn purge(database: &Path, target: Option<&Target>) -> Result<()> {
+    let Some(aside) = store::purge(database)? else { return Ok(()) };
+    log::info!("purge: the old database is set aside as {}", aside.display());
+    let Some(Target::File(export)) = target else { return Ok(()) };
+    // The end of the name, `.TIME`, is the same, so that the two are found together.
+    let length = database.as_os_str().len();
+    let suffix = OsStr::from_bytes(&aside.as_os_str().as_bytes()[length..]);
+    if let Some(aside) = export::set_aside(export, suffix)? {
+        log::info!("purge: the old export is set aside as {}", aside.display());
+    }
+    Ok(())
 }
 
-/// Exports all stored domains of `database` to `output`.
-pub fn write_export(database: &Path, format: Format, output: &Path) -> Result<()> {
+/// Exports all stored domains of `database` to `target`.
+pub fn write_export(database: &Path, format: Format, target: &Target) -> Result<()> {
     let connection = store::open_read_only(database)?;
-    let target = Target::File(output.to_path_buf());
-    let exported = export::export(&connection, &Filter::default(), format, &target)?;
-    log::info!("exported {} domains to {}", exported.domains, output.display());
+    let exported = export::export(&connection, &Filter::default(), format, target)?;
+    log::info!("{}", exported.to_line(target));
     Ok(())
 }

@@ -13,7 +13,7 @@ mod tests;
 mod text;
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
@@ -21,6 +21,8 @@ use crate::config::Format;
 use crate::error::{Error, Result};
 use crate::record::escape;
 use select::Selection;
+
+pub use target::{resolved, set_aside};
 
 /// Which domains to export; by default all. Times are microseconds since the Unix epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,11 +47,53 @@ pub enum Target {
     Stdout,
 }
 
+impl Target {
+    /// What the user names: a file, or with `-` standard output. A hyphen in a config has the
+    /// config's folder in front.
+    #[must_use]
+    pub fn of(output: &Path) -> Self {
+        match output.file_name() {
+            Some(hyphen) if hyphen == "-" => Self::Stdout,
+            _ => Self::File(output.to_path_buf()),
+        }
+    }
+
+    /// Refuses, before a long run, what would be refused after it: a file that is a database.
+    ///
+    /// # Errors
+    /// A usage error that names the file.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::File(file) => target::check(file),
+            Self::Stdout => Ok(()),
+        }
+    }
+}
+
 /// What was exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Domains written; where a reader closed standard output early, up to there.
     pub domains: u64,
+    /// Gaps within the span, of all runs: times in which a feed was not read whole.
+    pub gaps: u64,
+    /// Matched rows that were dropped in those gaps.
+    pub rows_dropped: u64,
+}
+
+impl Summary {
+    /// The summary in one line, with what the export cannot hold.
+    #[must_use]
+    pub fn to_line(&self, target: &Target) -> String {
+        let target = match target {
+            Target::File(file) => file.display().to_string(),
+            Target::Stdout => "stdout".to_owned(),
+        };
+        format!(
+            "exported {} domains to {target}; missed until now: {} gaps, {} matched rows dropped",
+            self.domains, self.gaps, self.rows_dropped
+        )
+    }
 }
 
 /// Writes the stored domains that `filter` lets through to `target`.
@@ -64,34 +108,36 @@ pub fn export(
     format: Format,
     target: &Target,
 ) -> Result<Summary> {
-    let mut domains = 0;
+    let mut summary = Summary::default();
     let written = match target {
         Target::File(file) => {
-            target::replace(file, |out| write_all(connection, filter, format, out, &mut domains))
+            target::replace(file, |out| write_all(connection, filter, format, out, &mut summary))
         }
         Target::Stdout => {
             let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-            until_closed(write_all(connection, filter, format, &mut out, &mut domains))
+            until_closed(write_all(connection, filter, format, &mut out, &mut summary))
         }
     };
     written.map_err(|fault| fault.into_error(connection, target))?;
-    Ok(Summary { domains })
+    Ok(summary)
 }
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 256 * 1024;
 
-/// Writes a whole export to `out`, flushed, and counts in `domains`.
+/// Writes a whole export to `out`, flushed, and counts in `summary`.
 fn write_all(
     connection: &Connection,
     filter: &Filter,
     format: Format,
     out: &mut dyn Write,
-    domains: &mut u64,
+    summary: &mut Summary,
 ) -> Result<(), Fault> {
     // One snapshot: what the writer commits meanwhile is in this export wholly or not at all.
     let snapshot = connection.unchecked_transaction()?;
     let selection = Selection::new(&snapshot, filter)?;
+    (summary.gaps, summary.rows_dropped) = selection.missed()?;
+    let domains = &mut summary.domains;
     match format {
         Format::Text => text::write(&selection, out, domains)?,
         Format::Csv => csv::write(&selection, out, domains)?,

@@ -106,6 +106,17 @@ impl<'a> Selection<'a> {
         })
     }
 
+    /// How many gaps touch the asked span, and how many matched rows were dropped in them.
+    pub fn missed(&self) -> rusqlite::Result<(u64, u64)> {
+        let count = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        self.connection.query_row(
+            "SELECT count(*), ifnull(sum(rows_dropped), 0) FROM gaps
+             WHERE (?1 IS NULL OR ended IS NULL OR ended >= ?1) AND (?2 IS NULL OR started < ?2)",
+            (self.filter.since, self.filter.until),
+            |row| Ok((count(row, 0)?, count(row, 1)?)),
+        )
+    }
+
     fn each(
         &self,
         columns: &str,

@@ -1,10 +1,11 @@
 //! The file an export goes to: replaced in one step, never half-written.
 //!
-//! Owns the temporary file beside it, the rename, and the messages about places that cannot be
-//! written.
+//! Owns the temporary file beside it, the rename, and the messages about places that cannot or
+//! must not be written.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,66 @@ use crate::error::Error;
 
 /// Mode of a file that was not there before, minus the umask.
 const NEW_FILE_MODE: u32 = 0o644;
+/// Links that Linux follows in one path.
+const MAX_LINKS: usize = 40;
+/// What an SQLite database begins with.
+const DATABASE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Refuses a target that holds a database: months of matches are not worth one mistyped name.
+pub(super) fn check(file: &Path) -> Result<(), Error> {
+    let is_file = fs::metadata(file).is_ok_and(|old| old.is_file());
+    let mut begin = [0; DATABASE_MAGIC.len()];
+    // What cannot be read is found out when it is to be replaced.
+    let mut read = || File::open(file)?.read_exact(&mut begin);
+    if is_file && read().is_ok() && begin == *DATABASE_MAGIC {
+        return Err(Error::usage("the export would overwrite an SQLite database")
+            .in_file(file)
+            .remedy("name another file, with certstream.output or --output"));
+    }
+    Ok(())
+}
+
+/// Sets the export aside under its name with `suffix` appended, if there is a file of that name:
+/// the new name. It overwrites nothing: an older one of the new name gets its place kept.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn set_aside(file: &Path, suffix: &OsStr) -> Result<Option<PathBuf>, Error> {
+    let real = resolved(file);
+    if !real.is_file() {
+        return Ok(None);
+    }
+    let mut aside = real.clone().into_os_string();
+    aside.push(suffix);
+    while Path::new(&aside).exists() {
+        aside.push("-2");
+    }
+    let aside = PathBuf::from(aside);
+    fs::rename(&real, &aside).map_err(|error| {
+        Error::failed(format!("cannot rename the old export: {error}"))
+            .in_file(file)
+            .remedy("let the user who runs certstream write in its folder, or set purge: false")
+    })?;
+    Ok(Some(aside))
+}
+
+/// Where `path` leads: links followed, also where the file itself is yet to be made.
+#[must_use]
+pub fn resolved(path: &Path) -> PathBuf {
+    let mut path = path.to_path_buf();
+    for _ in 0..MAX_LINKS {
+        if let Ok(real) = fs::canonicalize(&path) {
+            return real;
+        }
+        let folder = fs::canonicalize(folder_of(&path)).unwrap_or_else(|_| folder_of(&path));
+        match fs::read_link(&path) {
+            // A link to what is yet to be made, such as one to a disk for exports.
+            Ok(to) => path = folder.join(to),
+            Err(_) => return path.file_name().map_or(path.clone(), |name| folder.join(name)),
+        }
+    }
+    path
+}
 
 /// Lets `write` fill `file`. A crash or failure before the end leaves the file that was there; at
 /// most a `.certstream-export-*` stays behind beside it.
@@ -21,7 +82,8 @@ pub(super) fn replace(
     write: impl FnOnce(&mut dyn Write) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     // A link is followed: what it points to is replaced, not the link.
-    let real = fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    let real = resolved(file);
+    check(file).map_err(Fault::Told)?;
     let old = match fs::metadata(file) {
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

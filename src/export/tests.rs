@@ -90,7 +90,7 @@ fn text_is_every_domain_sorted_bytewise() {
     let database = Database::new(ROWS);
     let file = database.path("new/folder/domains.txt");
     let summary = database.export_to(&file, &Filter::default(), Format::Text).unwrap();
-    assert_eq!(summary, Summary { domains: 4 });
+    assert_eq!(summary, Summary { domains: 4, ..Summary::default() });
     assert_eq!(
         fs::read_to_string(file).unwrap(),
         "Zeta.example\nlogin.paypal.example\npay-pal.example\npaypal.example\n"
@@ -149,6 +149,29 @@ fn a_span_takes_the_domains_that_were_seen_in_it() {
     assert_eq!(database.domains(&span(None, Some(1100))), [""; 0]);
     assert_eq!(database.domains(&span(None, Some(1101))), ["paypal.example"]);
     assert_eq!(database.domains(&span(Some(2000), Some(5000))), ["login.paypal.example"]);
+}
+
+#[test]
+fn the_summary_tells_of_the_gaps_within_the_span() {
+    let database = Database::new(ROWS);
+    let gaps = "INSERT INTO gaps (run_id, feed, started, ended, reason, detail, rows_dropped)
+        VALUES (1, 'a', 1200, 1300, 'disconnected', '', 0), (1, 'a', 1400, 1500, 'backlog', '', 7),
+               (2, 'a', 5100, NULL, 'disconnected', '', 0)";
+    database.connection.execute_batch(gaps).unwrap();
+    let missed = |filter: &Filter| {
+        let file = database.path("domains.txt");
+        let summary = database.export_to(&file, filter, Format::Text).unwrap();
+        (summary.gaps, summary.rows_dropped)
+    };
+    assert_eq!(missed(&Filter::default()), (3, 7));
+    assert_eq!(missed(&span(Some(1301), None)), (2, 7));
+    assert_eq!(missed(&span(Some(1501), None)), (1, 0));
+    assert_eq!(missed(&span(None, Some(1400))), (1, 0));
+    let summary = Summary { domains: 4, gaps: 3, rows_dropped: 7 };
+    assert_eq!(
+        summary.to_line(&Target::File(PathBuf::from("out.txt"))),
+        "exported 4 domains to out.txt; missed until now: 3 gaps, 7 matched rows dropped"
+    );
 }
 
 #[test]
@@ -246,6 +269,36 @@ fn a_link_stays_and_what_it_points_to_is_replaced() {
     database.export_to(&link, &span(None, Some(1101)), Format::Text).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "paypal.example\n");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+    // Also where that is not there yet, over several links, and in a folder of another name.
+    fs::create_dir(database.path("disk")).unwrap();
+    let (first, second) = (database.path("first.txt"), database.path("disk/second.txt"));
+    symlink("disk/second.txt", &first).unwrap();
+    symlink("third.txt", &second).unwrap();
+    database.export_to(&first, &span(None, Some(1101)), Format::Text).unwrap();
+    assert_eq!(fs::read_to_string(database.path("disk/third.txt")).unwrap(), "paypal.example\n");
+    for link in [first, second] {
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "{}", link.display());
+    }
+    let circle = database.path("circle.txt");
+    symlink("circle.txt", &circle).unwrap();
+    database.export_to(&circle, &span(None, None), Format::Text).unwrap_err();
+    assert!(fs::symlink_metadata(&circle).unwrap().is_symlink());
+}
+
+#[test]
+fn a_database_is_not_replaced_whatever_it_is_called() {
+    let database = Database::new(ROWS);
+    let file = database.path("database.db");
+    let (before, target) = (fs::read(&file).unwrap(), Target::File(file.clone()));
+    for error in [
+        target.check().unwrap_err(),
+        database.export_to(&file, &Filter::default(), Format::Text).unwrap_err(),
+    ] {
+        assert_eq!(error.exit(), ExitCode::Usage);
+        assert!(error.to_string().contains("would overwrite an SQLite database"), "{error}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), before);
 }
 
 #[test]
@@ -310,10 +363,10 @@ fn a_reader_that_leaves_ends_the_export_quietly() {
     let database = Database::new(ROWS);
     let (reader, mut writer) = io::pipe().unwrap();
     drop(reader);
-    let mut domains = 0;
+    let mut summary = Summary::default();
     let filter = Filter::default();
     let mut write =
-        || write_all(&database.connection, &filter, Format::Text, &mut writer, &mut domains);
+        || write_all(&database.connection, &filter, Format::Text, &mut writer, &mut summary);
     assert!(matches!(write(), Err(Fault::Write(_))));
     assert!(until_closed(write()).is_ok());
     let full: io::Result<()> = Err(io::Error::from(io::ErrorKind::StorageFull));
@@ -347,10 +400,10 @@ fn an_export_is_one_snapshot_whatever_is_committed_meanwhile() {
         }
     }
     let mut out = Meddler(&connection, Vec::new());
-    let mut domains = 0;
+    let mut summary = Summary::default();
     let filter = Filter::default();
-    write_all(&database.connection, &filter, Format::Text, &mut out, &mut domains).unwrap();
-    assert_eq!(domains, 20_000);
+    write_all(&database.connection, &filter, Format::Text, &mut out, &mut summary).unwrap();
+    assert_eq!(summary.domains, 20_000);
     assert_eq!(out.1.iter().filter(|&&byte| byte == b'\n').count(), 20_000);
     assert_eq!(database.domains(&Filter::default()).len(), 20_001);
 }

@@ -4,7 +4,7 @@
 //! Owns the file and its packing (`.gz` gzip, `.zst` zstd, else plain). Whether a frame that the
 //! disk is too slow for is waited for or left out is decided where frames are offered.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,27 +66,52 @@ impl Out {
 }
 
 impl Recording {
-    /// Creates the capture at `path`, packed as its extension says. An existing file is replaced
-    /// only with `overwrite`.
+    /// Says, before anything is touched, whether [`create`](Self::create) would refuse.
     ///
     /// # Errors
-    /// A usage error when the file exists or cannot be created.
+    /// A usage error when the file exists, unless it may be overwritten, or has no folder.
+    pub fn check(path: &Path, overwrite: bool) -> Result<()> {
+        if path.exists() && !overwrite {
+            return Err(exists(path));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match folder.map_or(Ok(()), |folder| folder.metadata().map(|_| ())) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(uncreatable(path, &error)),
+        }
+    }
+
+    /// Creates the capture at `path`, packed as its extension says. An existing file is emptied
+    /// only with `overwrite`, and never while another process records to it.
+    ///
+    /// # Errors
+    /// A usage error when the file exists, is being recorded to, or cannot be created.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true);
         if overwrite {
-            options.create(true).truncate(true);
+            // Until the lock is ours, what is in the file belongs to whoever holds it.
+            options.create(true).truncate(false);
         } else {
             options.create_new(true);
         }
         let file = options.open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Error::usage("the capture exists already")
-                .in_file(path)
-                .remedy("choose another name, or say that it may be overwritten"),
-            _ => Error::usage(format!("the capture cannot be created: {error}"))
-                .in_file(path)
-                .remedy("choose a folder that exists and can be written"),
+            io::ErrorKind::AlreadyExists => exists(path),
+            _ => uncreatable(path, &error),
         })?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::usage("another process is recording to this capture")
+                    .in_file(path)
+                    .remedy("end it first, or choose another name"));
+            }
+            Err(TryLockError::Error(error)) => return Err(uncreatable(path, &error)),
+        }
+        // A device or a pipe has no length.
+        if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            file.set_len(0).map_err(|error| uncreatable(path, &error))?;
+        }
         let file = BufWriter::with_capacity(WRITE_BUFFER, file);
         let out = match path.extension().and_then(|extension| extension.to_str()) {
             Some("gz") => Out::Gzip(GzEncoder::new(file, Compression::default())),
@@ -160,6 +185,18 @@ fn as_line(frame: &[u8]) -> Option<&[u8]> {
         && !line.ends_with(b"\r")
         && std::str::from_utf8(line).is_ok();
     fits.then_some(line)
+}
+
+fn exists(path: &Path) -> Error {
+    Error::usage("the capture exists already")
+        .in_file(path)
+        .remedy("choose another name, or say --force to overwrite it")
+}
+
+fn uncreatable(path: &Path, error: &io::Error) -> Error {
+    Error::usage(format!("the capture cannot be created: {error}"))
+        .in_file(path)
+        .remedy("choose a folder that exists and can be written")
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {

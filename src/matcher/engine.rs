@@ -265,7 +265,7 @@ fn compile(rule: &Rule) -> Result<Compiled> {
         Error::usage(format!("the rule does not compile: {what}"))
             .in_file(&rule.place.file)
             .at_line(rule.place.line)
-            .remedy("shorten its repetitions, or put # in front of the line to leave it out")
+            .remedy("shorten its repetitions, or take the rule out")
     };
     let literals = match &rule.pattern.syntax {
         Syntax::Regular(hir) => Literals::of(hir),
@@ -296,7 +296,7 @@ mod tests {
         let mut loader = Loader::new(anchor);
         loader.entries(entries, Path::new("test")).expect("rules compile");
         let allow: Vec<String> = allow.iter().map(|domain| (*domain).to_owned()).collect();
-        loader.allow(&allow, Path::new("test")).expect("domains");
+        loader.allow(&allow);
         Engine::build(loader.finish().expect("rules")).expect("builds")
     }
 
@@ -336,6 +336,15 @@ mod tests {
     fn a_start_anchor_is_re_match() {
         let engine = engine(&patterns(&["pay|bank", "(?=pay)"]), &[], Anchor::Start);
         assert_eq!(hits(&engine, &["xpay.de", "bank.de", "pay.de"]), [(1, 0), (2, 0), (2, 1)]);
+    }
+
+    /// Names hold no upper case, so a pattern that minds case is one that does not.
+    #[test]
+    fn case_is_ignored_by_either_engine_whatever_a_pattern_says() {
+        let written = ["(?-i:WHM)(?!x)", "(?-i:WHM)", "(?-i:[A-Z]{3})(?=1)", "(?-i:[A-Z]{3})1"];
+        let engine = engine(&patterns(&written), &[], Anchor::Search);
+        let expected = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 1)];
+        assert_eq!(hits(&engine, &["whm1.de", "whmx.de"]), expected);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Rules from where the user keeps them: plain files, YAML files, and lists in `config.yaml`.
 //!
 //! Owns the file formats and the assembly of a [`RuleSet`]. A rule that does not compile stops
-//! the start, with its place; duplicates are kept once and reported by `lint`.
+//! the start, with its place; so does one that says otherwise than a rule of its identity before
+//! it. Those that say the same are kept once, and noted.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::python::Fault;
 use super::{Anchor, Pattern, Place, Rule, RuleEntry, RuleHash, RuleSet};
-use crate::domain;
+use crate::domain::{self, NameFault};
 use crate::error::{Error, Result};
 use crate::yaml::{Document, Field};
 
@@ -56,7 +57,8 @@ impl RuleEntry {
 pub struct Loader {
     anchor: Anchor,
     set: RuleSet,
-    known: HashSet<RuleHash>,
+    /// Where each rule stands in the set.
+    known: HashMap<RuleHash, usize>,
 }
 
 impl Loader {
@@ -90,7 +92,7 @@ impl Loader {
     /// # Errors
     /// When one does not compile.
     pub fn entries(&mut self, entries: &[RuleEntry], file: &Path) -> Result<()> {
-        entries.iter().try_for_each(|entry| self.add(entry, file))
+        entries.iter().try_for_each(|entry| self.add(entry, file, Written::InYaml))
     }
 
     fn lines(&mut self, bytes: &[u8], file: &Path) -> Result<()> {
@@ -108,30 +110,39 @@ impl Loader {
             }
             let entry =
                 RuleEntry { pattern: pattern.to_owned(), line: number, ..RuleEntry::default() };
-            self.add(&entry, file)?;
+            let indent = line.chars().take_while(|c| c.is_whitespace()).count() as u64;
+            self.add(&entry, file, Written::OnItsLine { indent })?;
         }
         Ok(())
     }
 
-    fn add(&mut self, entry: &RuleEntry, file: &Path) -> Result<()> {
-        let fault = |fault: Fault| {
-            Error::usage(format!("the rule does not compile: {}", fault.what))
-                .in_file(file)
-                .at_line(entry.line)
-                .at_column(fault.column)
-                .remedy("mend the regex, or put # in front of the line to leave it out")
-        };
+    fn add(&mut self, entry: &RuleEntry, file: &Path, written: Written) -> Result<()> {
         let name = entry.name.clone().unwrap_or_else(|| entry.pattern.clone());
         let hash = identity(&name, &entry.pattern);
         let place = Place { file: file.to_path_buf(), line: entry.line };
-        if !self.known.insert(hash) {
+        if let Some(first) = self.known.get(&hash) {
+            let first = &self.set.rules[*first];
+            // One of the two would be dropped: its exceptions reported, or more than meant.
+            if !first.exclude.iter().map(|exclude| &exclude.written).eq(&entry.exclude) {
+                let (file, line) = (first.place.file.display(), first.place.line);
+                return Err(Error::usage(format!(
+                    "the rule has the name and pattern of {file}:{line}, but another exclude"
+                ))
+                .in_file(&place.file)
+                .at_line(place.line)
+                .remedy("give it another name, or leave one of the two out"));
+            }
             self.set.repeated.push((name, place));
             return Ok(());
         }
+        self.known.insert(hash, self.set.rules.len());
         let exclude = entry.exclude.iter().map(|written| Pattern::parse(written, Anchor::Search));
         self.set.rules.push(Rule {
-            pattern: Pattern::parse(&entry.pattern, self.anchor).map_err(fault)?,
-            exclude: exclude.collect::<Result<_, _>>().map_err(fault)?,
+            pattern: Pattern::parse(&entry.pattern, self.anchor)
+                .map_err(|fault| written.error("the rule", fault, &place))?,
+            exclude: exclude
+                .collect::<Result<_, _>>()
+                .map_err(|fault| written.error("the rule's exclude", fault, &place))?,
             tags: entry.tags.clone(),
             severity: entry.severity.clone(),
             name,
@@ -141,24 +152,10 @@ impl Loader {
         Ok(())
     }
 
-    /// Adds domains whose names, and whose subdomains, are never reported.
-    ///
-    /// # Errors
-    /// When one is no domain.
-    pub fn allow(&mut self, domains: &[String], file: &Path) -> Result<()> {
-        for written in domains {
-            let plain = written.trim_start_matches("*.").trim_start_matches('.');
-            // A suffix without a dot (`example`, a company's own top-level domain) is one too.
-            let mut domain = Vec::new();
-            if domain::sanitise(&format!("x.{plain}"), &mut domain).is_err() {
-                return Err(Error::usage(format!("`{written}` is no domain"))
-                    .in_file(file)
-                    .at_key("allow")
-                    .remedy("write `example.com`: it stands for itself and all below it"));
-            }
-            self.set.allow.push(String::from_utf8_lossy(&domain[2..]).into_owned());
-        }
-        Ok(())
+    /// Adds domains, as [`allowed_domain`] gives them, that are never reported, nor what is below
+    /// them.
+    pub fn allow(&mut self, domains: &[String]) {
+        self.set.allow.extend_from_slice(domains);
     }
 
     /// The rules gathered.
@@ -172,6 +169,54 @@ impl Loader {
         }
         Ok(self.set)
     }
+}
+
+/// How a pattern stands in its file, which decides how an error points at a character of it.
+#[derive(Clone, Copy)]
+enum Written {
+    /// On a line of its own, behind so many blanks.
+    OnItsLine { indent: u64 },
+    /// In YAML, which may have quoted, escaped or folded it.
+    InYaml,
+}
+
+impl Written {
+    fn error(self, what: &str, fault: Fault, place: &Place) -> Error {
+        let Fault { column, what: why } = fault;
+        let error = |why: &str| {
+            Error::usage(format!("{what} does not compile: {why}"))
+                .in_file(&place.file)
+                .at_line(place.line)
+        };
+        match self {
+            Self::OnItsLine { indent } => error(&why)
+                .at_column(indent + column)
+                .remedy("mend the regex, or put # in front of the line to leave it out"),
+            Self::InYaml => error(&format!("{why} (at character {column} of the regex)"))
+                .remedy("mend the regex, or take the rule out"),
+        }
+    }
+}
+
+/// The domain that an entry of `allow` stands for, sanitised as the names are that it is compared
+/// with. None where it is no domain: a URL or an e-mail address would lose more than it says.
+#[must_use]
+pub fn allowed_domain(written: &str) -> Option<String> {
+    if written.contains([':', '/', '@', '?', '#']) {
+        return None;
+    }
+    let plain = written.trim().trim_start_matches("*.").trim_start_matches('.');
+    let mut domain = Vec::new();
+    match domain::sanitise(plain, &mut domain) {
+        Ok(()) => {}
+        // A suffix without a dot (`example`, a company's own top-level domain) is one, too.
+        Err(NameFault::NoDot) => {
+            domain::sanitise(&format!("x.{plain}"), &mut domain).ok()?;
+            domain.drain(..2);
+        }
+        Err(_) => return None,
+    }
+    String::from_utf8(domain).ok()
 }
 
 /// The first 16 bytes of SHA-256 over name, a zero byte and pattern.
@@ -219,9 +264,36 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_rule_must_exclude_the_same() {
+        let first = "- {name: n, pattern: p, exclude: [a, b]}\n";
+        let repeated = |second: &str| load("r.yaml", format!("{first}{second}\n").as_bytes());
+        let set = repeated("- {name: n, pattern: p, exclude: [a, b], tags: t}").expect("loads");
+        assert_eq!((set.rules.len(), set.repeated.len()), (1, 1));
+        for second in ["- {name: n, pattern: p}", "- {name: n, pattern: p, exclude: [a]}"] {
+            let refused = repeated(second).expect_err("refused").to_string();
+            assert!(
+                refused.contains("r.yaml:2: the rule has the name and pattern of"),
+                "{refused}"
+            );
+            assert!(refused.contains("r.yaml:1, but another exclude"), "{refused}");
+        }
+    }
+
+    #[test]
     fn a_rule_that_does_not_compile_is_named_by_file_line_and_column() {
         let shown = load("r.txt", b"ok\n\npay(pal\n").expect_err("refused").to_string();
         assert!(shown.contains("r.txt:3:4: the rule does not compile: unclosed group"), "{shown}");
+        let shown = load("r.txt", b"\t pay(pal\n").expect_err("refused").to_string();
+        assert!(shown.contains("r.txt:1:6: "), "{shown}");
+        let yaml = b"- {name: x, pattern: 'pay(pal'}\n";
+        let shown = load("r.yaml", yaml).expect_err("refused").to_string();
+        assert!(shown.contains("r.yaml:1: the rule does not compile: unclosed group"), "{shown}");
+        assert!(shown.contains("(at character 4 of the regex)"), "{shown}");
+        assert!(!shown.contains('#'), "{shown}");
+        let yaml = b"- {name: x, pattern: a, exclude: [b, '(?=c']}\n";
+        let shown = load("r.yaml", yaml).expect_err("refused").to_string();
+        assert!(shown.contains("the rule's exclude does not compile: Opening par"), "{shown}");
+        assert!(shown.contains("(at character 4 of the regex)"), "{shown}");
         let shown = load("r.yaml", b"- name: x\n  patern: y\n").expect_err("refused").to_string();
         assert!(shown.contains("r.yaml:2:3: [1].patern: unknown key"), "{shown}");
         assert!(
@@ -244,11 +316,31 @@ mod tests {
     }
 
     #[test]
-    fn allowed_domains_lose_their_wildcard() {
-        let mut loader = Loader::new(Anchor::Search);
-        let written = ["*.Example.com".to_owned(), ".münchen.de".to_owned(), "brand".to_owned()];
-        loader.allow(&written, Path::new("c")).expect("domains");
-        assert_eq!(loader.set.allow, ["example.com", "xn--mnchen-3ya.de", "brand"]);
-        assert!(loader.allow(&["not a domain".to_owned()], Path::new("c")).is_err());
+    fn allowed_domains_are_what_matched_domains_can_be() {
+        for (written, domain) in [
+            ("*.Example.com", "example.com"),
+            (" example.com. ", "example.com"),
+            (".münchen.de", "xn--mnchen-3ya.de"),
+            // No domain that is matched begins so.
+            ("www.example.com", "example.com"),
+            ("www.co.uk", "www.co.uk"),
+            ("*.co.uk", "co.uk"),
+            ("brand", "brand"),
+        ] {
+            assert_eq!(allowed_domain(written).as_deref(), Some(domain), "{written}");
+        }
+        for written in [
+            "",
+            "*.",
+            "not a domain",
+            "https://example.com",
+            "example.com/",
+            "example.com:443",
+            "me@example.com",
+            "192.0.2.1",
+            "a..b",
+        ] {
+            assert_eq!(allowed_domain(written), None, "{written}");
+        }
     }
 }

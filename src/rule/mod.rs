@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use regex_syntax::hir::Hir;
 
-pub use load::Loader;
+pub use load::{Loader, allowed_domain};
 pub use pattern::fancy;
 pub use python::Fault;
 

@@ -46,11 +46,16 @@ fn backtracking(rewritten: &Rewritten, anchor: Anchor) -> Result<Syntax, Fault> 
     // As it was written, not as it is anchored: `a)(?=b` is no pattern, though `(?:a)(?=b)` is one,
     // and columns count from the user's first character.
     if let Err(error) = fancy(&rewritten.pattern) {
-        let column = match &error {
-            fancy_regex::Error::ParseError(at, _) => rewritten.column(*at),
-            _ => 1,
-        };
-        return Err(Fault { column, what: first_line(&error.to_string()) });
+        // Without the engine's own words for the place, which count in the rewritten pattern.
+        return Err(match &error {
+            fancy_regex::Error::ParseError(at, why) => {
+                Fault { column: rewritten.column(*at), what: first_line(&why.to_string()) }
+            }
+            fancy_regex::Error::CompileError(why) => {
+                Fault { column: 1, what: first_line(&why.to_string()) }
+            }
+            error => Fault { column: 1, what: first_line(&error.to_string()) },
+        });
     }
     let outline = reduce(&outline::of(&rewritten.pattern));
     Ok(Syntax::Backtracking { pattern, outline })
@@ -197,7 +202,9 @@ mod tests {
         let fault = |written| Pattern::parse(written, Anchor::Search).expect_err(written);
         assert_eq!(fault("pay(pal").column, 4);
         assert_eq!(fault("{x}pay)pal").column, 7);
-        assert_eq!(fault("(?=a").column, 4);
+        let unclosed = fault("{x}(?=a");
+        assert_eq!(unclosed.column, 7);
+        assert!(!unclosed.what.contains(char::is_numeric), "{}", unclosed.what);
         assert!(fault("a{1001}{1001}{1001}x(").what.contains("unclosed"));
     }
 

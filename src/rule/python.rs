@@ -300,12 +300,15 @@ impl Rewriter<'_> {
     }
 
     /// Inline flags, for the rest `(?i)` or for a group `(?i:`. Python's `a` and `u` say what is
-    /// so here anyway: names are ASCII.
+    /// so here anyway: names are ASCII. `-i` is left out: names hold no upper case, so a pattern
+    /// that asks for it would never match.
     fn flags(&mut self, column: u64) -> Result<(), Fault> {
         let mut flags = String::new();
+        let mut minds_case = false;
         loop {
             match self.next() {
                 Some('a' | 'u') => {}
+                Some('i') if flags.contains('-') => minds_case = true,
                 Some('L') => {
                     return self.fault(column, "the flag L is for Python's bytes patterns");
                 }
@@ -313,13 +316,12 @@ impl Rewriter<'_> {
                     self.verbose |= c == 'x' && !flags.contains('-');
                     flags.push(c);
                 }
-                Some(':') => {
-                    self.out.pattern.push_str(&format!("(?{flags}:"));
-                    return Ok(());
-                }
-                Some(')') => {
-                    if !flags.is_empty() {
-                        self.out.pattern.push_str(&format!("(?{flags})"));
+                Some(end @ (':' | ')')) => {
+                    if minds_case && flags.ends_with('-') {
+                        flags.pop();
+                    }
+                    if end == ':' || !flags.is_empty() {
+                        self.out.pattern.push_str(&format!("(?{flags}{end}"));
                     }
                     return Ok(());
                 }
@@ -442,6 +444,10 @@ mod tests {
             ("(?ai)x", "(?i)x"),
             ("(?a:x)", "(?:x)"),
             ("(?i:x)", "(?i:x)"),
+            ("(?-i:X)", "(?:X)"),
+            ("(?-i)X", "X"),
+            ("(?s-ix:X)", "(?s-x:X)"),
+            ("(?-xi:X)", "(?-x:X)"),
             ("(?#why)x", "x"),
             ("(?x) a b # c", "(?x)ab"),
             (r"\012", r"\x{a}"),

@@ -108,11 +108,36 @@ fn an_existing_file_is_kept_unless_told() {
     assert_eq!(error.exit(), crate::error::ExitCode::Usage);
     assert!(error.to_string().contains("a.jsonl: the capture exists already"), "{error}");
     assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
+    assert!(error.to_string().contains("--force"), "{error}");
+    let checked = Recording::check(&path, false).expect_err("it exists");
+    assert_eq!(checked.to_string(), error.to_string());
+    Recording::check(&path, true).expect("told so");
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious", "only looked at");
     Recording::create(&path, true).expect("told so");
     assert_eq!(fs::read_to_string(&path).expect("it is there"), "");
 
-    let error = Recording::create(&folder.path().join("no/a"), false).expect_err("no folder");
-    assert!(error.to_string().contains("cannot be created"), "{error}");
+    for make in [
+        |path: &Path| Recording::create(path, false).map(drop),
+        |path: &Path| Recording::check(path, false),
+    ] {
+        let error = make(&folder.path().join("no/a")).expect_err("no folder");
+        assert!(error.to_string().contains("cannot be created"), "{error}");
+    }
+}
+
+#[test]
+fn a_capture_that_is_being_recorded_is_not_emptied() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("a.jsonl");
+    let (to, frames) = unbounded();
+    let stats = Arc::new(RecorderStats::default());
+    offer(&FRAMES, &stats, to);
+    let recording = Recording::create(&path, false).expect("created");
+    let error = Recording::create(&path, true).expect_err("it is being written").to_string();
+    assert!(error.contains("another process is recording to this capture"), "{error}");
+    recording.run(&frames, &stats).expect("written");
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), LINES);
+    Recording::create(&path, true).expect("free again");
 }
 
 #[test]
