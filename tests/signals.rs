@@ -9,6 +9,8 @@ use tungstenite::Message;
 use crate::testenv::{Folder, Server, Tls, wait_until};
 
 const RULES: &str = "example\n";
+/// After this a further signal is a second one; with a margin for the first one's way.
+const GRACE: Duration = Duration::from_millis(700);
 
 /// An endless stream, as fast as the client reads.
 fn flood() -> Server {
@@ -48,6 +50,23 @@ fn each_signal_ends_a_run_under_full_load_within_two_seconds() {
 }
 
 #[test]
+fn signals_back_to_back_are_one_wish() {
+    let folder = Folder::new();
+    folder.write("rules.txt", RULES);
+    let server = flood();
+    let words = ["--server", &server.url("/"), "--rules", "rules.txt"];
+    let mut program = folder.start(&words);
+    folder.wait_for_position("certstream.db", 10_000);
+    // As `timeout` and a closing terminal do.
+    for signal in [Signal::TERM, Signal::HUP, Signal::TERM] {
+        program.signal(signal);
+    }
+    assert_eq!(program.end().code(), Some(0), "{}", folder.stderr());
+    let stored = folder.texts("certstream.db", "SELECT domain FROM domains ORDER BY domain");
+    assert_eq!(folder.lines("certstream.txt"), stored);
+}
+
+#[test]
 fn a_second_signal_exits_at_once_and_leaves_the_old_export() {
     let folder = Folder::new();
     folder.write("rules.txt", RULES);
@@ -61,10 +80,12 @@ fn a_second_signal_exits_at_once_and_leaves_the_old_export() {
     other.busy_timeout(Duration::from_secs(10)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     program.signal(Signal::INT);
+    let first = Instant::now();
     wait_until("the first signal is taken", || folder.stderr().contains("SIGINT: stopping"));
     wait_until("the writer waits", || {
         folder.stderr().contains("trying") || folder.stderr().contains("to commit")
     });
+    wait_until("the grace is over", || first.elapsed() >= GRACE);
     assert!(program.is_running());
     program.signal(Signal::INT);
     assert_eq!(program.end().code(), Some(1), "{}", folder.stderr());

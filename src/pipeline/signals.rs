@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
@@ -13,6 +14,11 @@ use crate::stats::Stats;
 use crate::stop::Stop;
 
 /// Listens for signals until dropped.
+/// How long after the stop was requested a signal still belongs to that request. One wish often
+/// comes as several: `timeout` signals the process and then its group, a closing terminal sends
+/// SIGHUP after Ctrl+C, and in a pipeline Ctrl+C also ends the reader of stdout.
+const GRACE: Duration = Duration::from_millis(500);
+
 #[derive(Debug)]
 pub struct SignalWatch(Handle);
 
@@ -32,8 +38,10 @@ impl SignalWatch {
             .name("signals".to_owned())
             .spawn(move || {
                 for signal in &mut signals {
-                    if stop.is_requested() {
-                        exit_at_once(&stats);
+                    match stop.requested_since() {
+                        Some(since) if since < GRACE => continue,
+                        Some(_) => exit_at_once(&stats),
+                        None => {}
                     }
                     // Before the log line, which may have to wait for a terminal.
                     stop.request();
