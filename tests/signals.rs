@@ -94,3 +94,35 @@ fn a_second_signal_exits_at_once_and_leaves_the_old_export() {
     assert!(stderr.contains(" matched rows were not committed"), "{stderr}");
     assert_eq!(folder.read("certstream.txt"), "old\n");
 }
+
+#[test]
+fn a_closed_stderr_changes_no_exit_code() {
+    let folder = Folder::new();
+    folder.write("rules.txt", RULES);
+    for (words, code) in [
+        (&["--no-such-option"][..], 2),
+        (&["replay", "--rules", "none.txt", "none.jsonl"], 2),
+        (&["export", "--database", "none.db"], 1),
+    ] {
+        assert_eq!(folder.run(words), code, "{words:?}: {}", folder.stderr());
+        assert_eq!(folder.start_unheard(words).end().code(), Some(code), "{words:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_exits_at_once_though_nobody_reads_stderr() {
+    let folder = Folder::new();
+    folder.write("rules.txt", RULES);
+    let server = flood();
+    let mut program = folder.start_unheard(&["--server", &server.url("/"), "--rules", "rules.txt"]);
+    folder.wait_for_position("certstream.db", 1000);
+    let other = folder.database("certstream.db");
+    other.busy_timeout(Duration::from_secs(10)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    program.signal(Signal::INT);
+    let first = Instant::now();
+    wait_until("the grace is over", || first.elapsed() >= GRACE);
+    assert!(program.is_running());
+    program.signal(Signal::INT);
+    assert_eq!(program.end().code(), Some(1));
+}

@@ -2,10 +2,11 @@
 //!
 //! Owns what SIGINT, SIGTERM and SIGHUP mean. They mean the same: there is no reload yet.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
-
 use std::time::Duration;
+
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
@@ -13,12 +14,12 @@ use crate::error::{Error, ExitCode, Result};
 use crate::stats::Stats;
 use crate::stop::Stop;
 
-/// Listens for signals until dropped.
 /// How long after the stop was requested a signal still belongs to that request. One wish often
 /// comes as several: `timeout` signals the process and then its group, a closing terminal sends
 /// SIGHUP after Ctrl+C, and in a pipeline Ctrl+C also ends the reader of stdout.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// Listens for signals until dropped.
 #[derive(Debug)]
 pub struct SignalWatch(Handle);
 
@@ -67,7 +68,10 @@ impl Drop for SignalWatch {
 fn exit_at_once(stats: &Stats) -> ! {
     let matched = stats.matcher_total(|matcher| matcher.rows.get());
     let lost = matched.saturating_sub(stats.writer.rows.get());
-    eprintln!(
+    // Whether or not anybody reads stderr, the process ends here: a panic would end this thread
+    // alone.
+    let _ = writeln!(
+        io::stderr(),
         "certstream: exit at the second signal; {lost} matched rows were not committed, \
          an export was not written"
     );

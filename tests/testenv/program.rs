@@ -46,13 +46,25 @@ impl Folder {
 
     /// Starts the binary with an stdout and an stdin of the caller's.
     pub fn start_with(&self, words: &[&str], stdout: Stdio, stdin: Stdio) -> Program {
+        let stderr = File::create(self.path("stderr")).unwrap();
+        self.spawn(words, stdout, stdin, stderr.into())
+    }
+
+    /// Starts the binary with nobody at the other end of its stderr.
+    pub fn start_unheard(&self, words: &[&str]) -> Program {
+        let (reader, stderr) = std::io::pipe().unwrap();
+        drop(reader);
+        self.spawn(words, Stdio::null(), Stdio::null(), stderr.into())
+    }
+
+    fn spawn(&self, words: &[&str], stdout: Stdio, stdin: Stdio, stderr: Stdio) -> Program {
         let child = Command::new(env!("CARGO_BIN_EXE_certstream"))
             .args(words)
             .current_dir(self.0.path())
             .env_remove("RUST_LOG")
             .stdin(stdin)
             .stdout(stdout)
-            .stderr(File::create(self.path("stderr")).unwrap())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         Program(child)
