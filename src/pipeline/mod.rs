@@ -29,7 +29,7 @@ use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
 use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
-use crate::matcher::{Engine, Matcher};
+use crate::matcher::{Engine, MatchedSender, Matcher};
 use crate::printer::Printer;
 use crate::record::Record;
 use crate::stats::{RecorderStats, Stats};
@@ -198,6 +198,7 @@ impl Pipeline {
         let (announce, printer) =
             start_printer(&crew, &shared, self.printer, self.every_sighting, wait)?;
         let writer = start_writer(&crew, &shared, self.store, announce, matched)?;
+        let matched_in = Arc::new(MatchedSender::new(matched_in, Arc::clone(&shared.backlog)));
         let matchers =
             start_matchers(&crew, &shared, &self.engine, &batches, &matched_in, &empties)?;
         // Only the matchers hold these from here on: their end closes the channels.
@@ -273,13 +274,13 @@ fn start_matchers(
     shared: &Shared,
     engine: &Arc<Engine>,
     batches: &Receiver<Batch>,
-    matched: &Sender<crate::matched::Matched>,
+    matched: &Arc<MatchedSender>,
     empties: &Sender<Batch>,
 ) -> Result<Vec<Worker<()>>> {
     let start = |(index, stats): (usize, &Arc<_>)| {
         let matcher =
             Matcher::new(Arc::clone(engine), Arc::clone(stats), Arc::clone(&shared.backlog));
-        let ends = (batches.clone(), matched.clone(), empties.clone());
+        let ends = (batches.clone(), Arc::clone(matched), empties.clone());
         crew.start(format!("matcher-{index}"), OnError::Stop, move || {
             let (batches, matched, empties) = ends;
             matcher.run(&batches, &matched, &empties);

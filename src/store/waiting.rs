@@ -52,7 +52,7 @@ pub(super) struct Waiting {
     pub progress: Vec<Option<Progress>>,
     /// Rows in `messages`.
     pub rows: usize,
-    /// What the messages are booked with in the backlog's account.
+    /// What `messages` are booked with in the backlog's account.
     pub bytes: usize,
     /// When this has to be committed. None: nothing waits.
     due: Option<Instant>,
@@ -68,7 +68,6 @@ impl Waiting {
             self.progress.resize(place + 1, None);
         }
         self.progress[place].get_or_insert_default().follow(&mut matched);
-        self.bytes += matched.bytes;
         let gap = matched.gap.take().map(GapChange::Feed);
         let changes = self.gaps.len();
         self.gaps.extend(gap.into_iter().chain(dropped).map(|change| (feed, change)));
@@ -78,6 +77,7 @@ impl Waiting {
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         if rows > 0 {
             self.rows += rows;
+            self.bytes += matched.bytes;
             self.messages.push(matched);
         }
     }

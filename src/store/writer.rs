@@ -98,7 +98,7 @@ impl Writer {
                 Some(due) => matched.recv_deadline(due),
             };
             match received {
-                Ok(matched) => self.take_in(matched)?,
+                Ok(next) => self.take_in(next, matched.is_empty())?,
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -132,8 +132,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts in line what came, and everything that waited for it.
-    fn take_in(&mut self, matched: Matched) -> Result<()> {
+    /// Puts in line what came, and everything that waited for it. `last`: nothing else has come.
+    fn take_in(&mut self, matched: Matched, last: bool) -> Result<()> {
         self.meet(matched.feed)?;
         let (feed, sequence) = (usize::from(matched.feed), matched.sequence);
         self.stats.waiting.fetch_add(matched.rows.len() as u64, Ordering::Relaxed);
@@ -145,7 +145,12 @@ impl Writer {
         }
         let now = Instant::now();
         while let Some(next) = self.lines[feed].reorder.next() {
-            let dropped = self.lines[feed].episode.follow(&next);
+            let line = &mut self.lines[feed];
+            let dropped = line.episode.follow(&next, last && line.reorder.held() == 0);
+            if next.rows.is_empty() {
+                // Nothing of it stays in memory.
+                self.backlog.subtract(next.bytes);
+            }
             self.waiting.push(next, dropped, now);
             if self.waiting.is_due(now) {
                 self.commit()?;
