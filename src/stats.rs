@@ -84,6 +84,14 @@ impl FeedStats {
         self.refused[fault as usize].add(1);
     }
 
+    /// What was refused so far, by reason; reasons that never applied are left out.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        FrameFault::ALL
+            .into_iter()
+            .map(|fault| (fault.reason(), self.refused[fault as usize].get()))
+            .filter(|(_, count)| *count > 0)
+    }
+
     /// Frames refused, whatever the reason.
     #[must_use]
     pub fn refused_total(&self) -> u64 {

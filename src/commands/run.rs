@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::console::Console;
+use crate::domain::NameFault;
 use crate::error::{Error, ExitCode, Result};
 use crate::feed::recorder::Recording;
 use crate::matcher::Engine;
@@ -15,6 +16,7 @@ use crate::printer::Printer;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::update::FrameFault;
 
 /// What a run is made of, as the subcommand decided.
 pub struct Run {
@@ -90,6 +92,7 @@ impl Run {
         }
         .run();
         self.console.finish();
+        log_dropped_names(&stats);
         let exit = close(outcome?)?;
         Ok(Finished { stats, _signals: signals, exit })
     }
@@ -116,13 +119,40 @@ fn close(outcome: Outcome) -> Result<ExitCode> {
     Ok(exit)
 }
 
+/// What was refused, by reason, in brackets; empty where nothing was.
+fn refusals(stats: &Stats) -> String {
+    let reasons = FrameFault::ALL.map(|fault| {
+        let count = stats.feed_total(|feed| feed.refused[fault as usize].get());
+        (fault.reason(), count)
+    });
+    by_reason(&reasons).map_or_else(String::new, |reasons| format!(" ({reasons})"))
+}
+
+/// Says at `-v` which names were no host names, and why: certificates are full of them.
+fn log_dropped_names(stats: &Stats) {
+    let reasons = NameFault::ALL.map(|fault| {
+        let count = stats.matcher_total(|matcher| matcher.dropped[fault as usize].get());
+        (fault.reason(), count)
+    });
+    if let Some(reasons) = by_reason(&reasons) {
+        log::debug!("names that are no host names: {reasons}");
+    }
+}
+
+/// Counts and their reasons in words; none where there is nothing to count.
+fn by_reason(reasons: &[(&str, u64)]) -> Option<String> {
+    let counted = reasons.iter().filter(|(_, count)| *count > 0);
+    let words: Vec<String> = counted.map(|(why, count)| format!("{count} {why}")).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
 /// A run in one line: what was read, what matched, what was missed.
 pub fn summary(stats: &Stats) -> String {
     use crate::stats::{Counter, FeedStats};
     let dropped_names = stats.matcher_total(|m| m.dropped.iter().map(Counter::get).sum());
     let mut line = format!(
         "read {} frames, {} certificates, {} names ({dropped_names} no host names); {} matches, \
-         {} new domains, {} new pairs of domain and rule; missed: {} frames refused, {} gaps, {} \
+         {} new domains, {} new pairs of domain and rule; missed: {} frames refused{}, {} gaps, {} \
          matched rows dropped",
         stats.feed_total(|feed| feed.frames.get()),
         stats.feed_total(|feed| feed.updates.get()),
@@ -131,6 +161,7 @@ pub fn summary(stats: &Stats) -> String {
         stats.writer.new_domains.get(),
         stats.writer.new_pairs.get(),
         stats.feed_total(FeedStats::refused_total),
+        refusals(stats),
         stats.feed_total(|feed| feed.gaps.get()),
         stats.matcher_total(|matcher| matcher.backlog_dropped.get()),
     );

@@ -10,7 +10,7 @@ use super::merge::{Domain, Hit, Merged};
 use super::run::Run;
 use super::upsert::Upserts;
 use super::waiting::Waiting;
-use super::{gap, position};
+use super::{gap, position, refused};
 use crate::domain::registered_domain;
 use crate::record::Record;
 
@@ -46,6 +46,9 @@ pub(super) fn apply(
     };
     for (feed, change) in &waiting.gaps {
         gap::write(connection, run.id, &feeds[usize::from(*feed)], change)?;
+    }
+    for refusal in &waiting.refused {
+        refused::write(connection, run.id, refusal)?;
     }
     for (feed, progress) in feeds.iter().zip(&waiting.progress) {
         if let Some(progress) = progress {

@@ -8,7 +8,7 @@ pub const APPLICATION_ID: i32 = 0x4354_7374;
 
 /// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
 /// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
-pub const STEPS: [&str; 2] = [V1, V2];
+pub const STEPS: [&str; 3] = [V1, V2, V3];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
@@ -147,5 +147,17 @@ CREATE TABLE tree_heads (
     timestamp INTEGER NOT NULL,
     signed TEXT NOT NULL,
     received INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// What was refused is kept.
+const V3: &str = "
+-- What was refused of each feed in a run, by reason. count: frames.
+CREATE TABLE refused (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    feed TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (run_id, feed, reason)
 ) STRICT, WITHOUT ROWID;
 ";

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::gap::GapChange;
+use super::refused::Refusal;
 use crate::batch::{Applied, Reading};
 use crate::matched::Matched;
 use crate::stats::FeedIndex;
@@ -48,6 +49,8 @@ pub(super) struct Waiting {
     pub messages: Vec<Matched>,
     /// Changes to the feeds' gaps, in the order in which they apply.
     pub gaps: Vec<(FeedIndex, GapChange)>,
+    /// What the feeds have refused in all, where that has changed.
+    pub refused: Vec<Refusal>,
     /// By feed: how far it is once this is stored. None, or no place: it has not moved.
     pub progress: Vec<Option<Progress>>,
     /// Rows in `messages`.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::batch::{Applied, GapEvent, Reading, TreeHead};
 use crate::store::purge;
+use crate::update::FrameFault;
 
 #[test]
 fn a_restart_keeps_everything_and_goes_on_after_it() {
@@ -129,6 +130,26 @@ fn an_episode_of_dropped_rows_ends_when_the_writer_has_caught_up() {
     let gaps = base.column::<String>("SELECT started || '-' || ended FROM gaps");
     assert_eq!(gaps, ["1000-3000"]);
     assert_eq!(base.backlog.bytes(), 0);
+}
+
+#[test]
+fn refused_frames_are_stored_by_reason_as_totals_of_the_run() {
+    let base = Base::new();
+    let refuse = |writer: &Writer, faults: &[FrameFault]| {
+        let feed = writer.register.get(0).unwrap();
+        faults.iter().for_each(|fault| feed.refuse(*fault));
+    };
+    let writer = base.writer(None);
+    refuse(&writer, &[FrameFault::TooLarge, FrameFault::NotJson, FrameFault::NotJson]);
+    base.write_with(writer, vec![message(1, vec![row("a.example")])]).unwrap();
+    // Without a message: at the end of the run all the same.
+    let writer = base.writer(None);
+    refuse(&writer, &[FrameFault::TooLarge]);
+    base.write_with(writer, Vec::new()).unwrap();
+    let refused = base.column::<String>(
+        "SELECT run_id || ' ' || feed || ' ' || reason || ' ' || count FROM refused",
+    );
+    assert_eq!(refused, ["1 left not JSON 2", "1 left too large 1", "2 left too large 1"]);
 }
 
 #[test]
