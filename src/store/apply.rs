@@ -82,7 +82,7 @@ impl<'t> Rows<'t> {
             .prepare_cached("SELECT ifnull(max(id), 0) FROM domains")?
             .query_row([], |row| row.get(0))?;
         Ok(Self {
-            upserts: Upserts::prepare(connection)?,
+            upserts: Upserts::prepare(connection, run.id)?,
             run,
             merged,
             certificates: vec![0; merged.certificates.len()],

@@ -150,8 +150,12 @@ CREATE TABLE tree_heads (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What was refused is kept.
+/// What was refused is kept, and in which run a match was new.
 const V3: &str = "
+-- The run in which the rule first hit the domain; NULL for matches of version 2 and before. A
+-- source's own times say nothing about that: certificates may be older than the run.
+ALTER TABLE matches ADD COLUMN first_run INTEGER REFERENCES runs (id);
+
 -- What was refused of each feed in a run, by reason. count: frames.
 CREATE TABLE refused (
     run_id INTEGER NOT NULL REFERENCES runs (id),

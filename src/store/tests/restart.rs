@@ -21,6 +21,17 @@ fn a_restart_keeps_everything_and_goes_on_after_it() {
 }
 
 #[test]
+fn a_match_belongs_to_the_run_that_found_it_first() {
+    let base = Base::new();
+    base.write(vec![message(1, vec![row("a.example")])]);
+    base.write(vec![message(2, vec![row("a.example"), row("b.example")])]);
+    let found = base.column::<String>(
+        "SELECT domain || ' ' || first_run FROM matches JOIN domains ON id = domain_id ORDER BY 1",
+    );
+    assert_eq!(found, ["a.example 1", "b.example 2"]);
+}
+
+#[test]
 fn what_overtakes_waits_for_its_turn() {
     let base = Base::new();
     let order = [3, 1, 2];
