@@ -67,6 +67,27 @@ fn signals_back_to_back_are_one_wish() {
 }
 
 #[test]
+fn a_replay_cut_short_says_so_and_one_that_ends_is_done() {
+    let folder = Folder::new();
+    folder.write("rules.txt", RULES);
+    let line = r#"{"message_type":"dns_entries","data":["a.example.com"]}"#;
+    folder.write("capture.jsonl", format!("{line}\n").repeat(1000));
+    let words = ["replay", "--rules=rules.txt", "--database=kept.db", "capture.jsonl"];
+    assert_eq!(folder.run(&words), 0, "{}", folder.stderr());
+    assert!(!folder.stderr().contains("stopped before the end"), "{}", folder.stderr());
+    let mut program = folder.start(&[&words[..], &["--rate=50"]].concat());
+    folder.wait_for_position("kept.db", 1001);
+    assert_eq!(program.stop(), 0);
+    assert!(
+        folder.stderr().contains("stopped before the end of the replay"),
+        "{}",
+        folder.stderr()
+    );
+    let outcomes = folder.texts("kept.db", "SELECT outcome FROM runs ORDER BY id");
+    assert_eq!(outcomes, ["done", "stopped"]);
+}
+
+#[test]
 fn a_second_signal_exits_at_once_and_leaves_the_old_export() {
     let folder = Folder::new();
     folder.write("rules.txt", RULES);

@@ -93,7 +93,7 @@ impl Run {
         .run();
         self.console.finish();
         log_dropped_names(&stats);
-        let exit = close(outcome?)?;
+        let exit = close(outcome?, self.command)?;
         Ok(Finished { stats, _signals: signals, exit })
     }
 }
@@ -105,8 +105,8 @@ fn default_matchers() -> usize {
 
 /// Closes the run's row with how it ended. Errors have been logged where they happened; here
 /// they decide the exit code.
-fn close(outcome: Outcome) -> Result<ExitCode> {
-    let Outcome { store, errors } = outcome;
+fn close(outcome: Outcome, command: &str) -> Result<ExitCode> {
+    let Outcome { store, stopped, errors } = outcome;
     let Some(mut store) = store else {
         return Err(errors
             .into_iter()
@@ -115,7 +115,12 @@ fn close(outcome: Outcome) -> Result<ExitCode> {
     };
     let exit = if errors.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     let first = errors.first().map(ToString::to_string);
-    store.end_run(first.as_deref().unwrap_or("done"))?;
+    // A watch ends with a stop as it should. What reads the past has an end of its own.
+    let cut_short = stopped && matches!(command, "replay" | "backfill");
+    if cut_short {
+        log::warn!("stopped before the end of the {command}: what was not read is not matched");
+    }
+    store.end_run(first.as_deref().unwrap_or(if cut_short { "stopped" } else { "done" }))?;
     Ok(exit)
 }
 

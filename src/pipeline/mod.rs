@@ -158,6 +158,8 @@ pub struct Pipeline {
 pub struct Outcome {
     /// The database, unless the writer was lost with it.
     pub store: Option<Store>,
+    /// Whether a stop was requested while feeds were still being read.
+    pub stopped: bool,
     /// What went wrong, in the order of the joins. Empty: the run ended as it should.
     pub errors: Vec<Error>,
 }
@@ -214,13 +216,14 @@ impl Pipeline {
         let feeds = start_feeds(&crew, &shared, self.sources, outlets)?;
 
         crew.join_all(feeds);
+        let stopped = shared.stop.is_requested();
         crew.join_all(recorder);
         crew.join_all(matchers);
         let store = crew.join(writer);
         crew.join_all(printer);
         drop(running);
         crew.join(status);
-        Ok(Outcome { store, errors: crew.into_errors() })
+        Ok(Outcome { store, stopped, errors: crew.into_errors() })
     }
 }
 
