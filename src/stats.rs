@@ -67,6 +67,9 @@ pub struct FeedStats {
     pub gaps: Counter,
     /// Whether the feed is being read now. Written by the feed.
     pub live: AtomicBool,
+    /// Whether what it reads was recorded earlier, so that its times tell of no lag. Written by
+    /// the feed.
+    pub recorded: AtomicBool,
     /// The newest source time seen, in microseconds since the Unix epoch; 0 until one is known.
     /// Written by the feed.
     pub newest_seen: AtomicI64,

@@ -45,6 +45,11 @@ impl Intake {
         &self.stats
     }
 
+    /// The same, for whoever outlives the intake.
+    fn shared_stats(&self) -> Arc<FeedStats> {
+        Arc::clone(&self.stats)
+    }
+
     /// Takes in one complete frame. A bad frame is counted and kept out, never an error.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ impl Status {
         let feeds = self.stats.feeds.all();
         let live = feeds.iter().filter(|feed| feed.live.load(Ordering::Relaxed)).count();
         let mut line = format!(
-            "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}, lag {}, \
+            "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}{}, \
              {} gaps, {live} of {} feeds live",
             self.stats.matcher_total(|matcher| matcher.matches.get()),
             self.stats.writer.new_pairs.get(),
@@ -85,14 +85,21 @@ impl Status {
         line
     }
 
-    /// How far the newest certificate seen lies back, by the source's own clock.
+    /// How far the newest certificate seen lies back, by the source's own clock. Nothing for
+    /// captures, whose age is no lag.
     fn lag(&self) -> String {
         let feeds = self.stats.feeds.all();
-        match feeds.iter().map(|feed| feed.newest_seen.load(Ordering::Relaxed)).max() {
+        let newest = feeds
+            .iter()
+            .filter(|feed| !feed.recorded.load(Ordering::Relaxed))
+            .map(|feed| feed.newest_seen.load(Ordering::Relaxed))
+            .max();
+        match newest {
+            None => String::new(),
             Some(newest) if newest > 0 => {
-                format!("{:.1} s", (now_micros() - newest).max(0) as f64 / 1e6)
+                format!(", lag {:.1} s", (now_micros() - newest).max(0) as f64 / 1e6)
             }
-            _ => "unknown".to_owned(),
+            Some(_) => ", lag unknown".to_owned(),
         }
     }
 }
@@ -117,19 +124,33 @@ mod tests {
     use super::*;
     use crate::stats::FeedStats;
 
-    #[test]
-    fn the_line_tells_what_happened_since_the_last_one() {
+    fn status() -> (Status, Arc<FeedStats>) {
         let stats = Arc::new(Stats { matchers: vec![Arc::default()], ..Stats::default() });
         let (_, feed) = stats.feeds.add(FeedStats::named("feed", true)).expect("the first");
         let status = Status {
-            stats: Arc::clone(&stats),
+            stats,
             backlog: Arc::new(Backlog::new(1 << 20)),
             stop: Arc::new(Stop::new().expect("a pipe")),
             console: Console::new(true),
         };
+        (status, feed)
+    }
+
+    #[test]
+    fn a_capture_has_no_lag() {
+        let (status, feed) = status();
+        feed.newest_seen.store(1, Ordering::Relaxed);
+        feed.recorded.store(true, Ordering::Relaxed);
+        let line = status.line(&mut Shown { at: Instant::now(), updates: 0 });
+        assert!(!line.contains("lag"), "{line}");
+    }
+
+    #[test]
+    fn the_line_tells_what_happened_since_the_last_one() {
+        let (status, feed) = status();
         feed.updates.add(50);
         feed.live.store(true, Ordering::Relaxed);
-        stats.matchers[0].matches.add(3);
+        status.stats.matchers[0].matches.add(3);
         status.backlog.add(2 << 20);
         let mut since = Shown { at: Instant::now() - Duration::from_secs(10), updates: 20 };
         let line = status.line(&mut since);
