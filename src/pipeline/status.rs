@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use crate::backlog::Backlog;
 use crate::batch::now_micros;
 use crate::console::Console;
-use crate::stats::{Counter, Stats};
+use crate::stats::{FeedStats, Stats};
 use crate::stop::Stop;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -64,25 +64,30 @@ impl Status {
         *since = Shown { at: Instant::now(), updates };
         let feeds = self.stats.feeds.all();
         let live = feeds.iter().filter(|feed| feed.live.load(Ordering::Relaxed)).count();
-        let mut line = format!(
-            "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}{}, \
-             {} gaps, {live} of {} feeds live",
+        // What is missed comes first: a terminal cuts the line at its width.
+        let mut line = self.missed();
+        line.push_str(&format!(
+            "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}{}, {live} of \
+             {} feeds live",
             self.stats.matcher_total(|matcher| matcher.matches.get()),
             self.stats.writer.new_pairs.get(),
             bytes(self.backlog.bytes() as u64),
             self.lag(),
-            self.stats.feed_total(|feed| feed.gaps.get()),
             feeds.len(),
-        );
-        let refused = self.stats.feed_total(crate::stats::FeedStats::refused_total);
-        if refused > 0 {
-            line.push_str(&format!(", {refused} frames refused"));
-        }
-        let dropped = self.stats.matcher_total(|matcher| Counter::get(&matcher.backlog_dropped));
-        if dropped > 0 {
-            line.push_str(&format!(", {dropped} rows dropped"));
-        }
+        ));
         line
+    }
+
+    /// What has been missed so far, and a semicolon; nothing where nothing was.
+    fn missed(&self) -> String {
+        let counts = [
+            (self.stats.feed_total(|feed| feed.gaps.get()), "gaps"),
+            (self.stats.feed_total(FeedStats::refused_total), "frames refused"),
+            (self.stats.matcher_total(|matcher| matcher.backlog_dropped.get()), "rows dropped"),
+        ];
+        let counted = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = counted.map(|(count, what)| format!("{count} {what}")).collect();
+        if words.is_empty() { String::new() } else { words.join(", ") + "; " }
     }
 
     /// How far the newest certificate seen lies back, by the source's own clock. Nothing for
@@ -122,8 +127,6 @@ fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::FeedStats;
-
     fn status() -> (Status, Arc<FeedStats>) {
         let stats = Arc::new(Stats { matchers: vec![Arc::default()], ..Stats::default() });
         let (_, feed) = stats.feeds.add(FeedStats::named("feed", true)).expect("the first");
@@ -134,6 +137,16 @@ mod tests {
             console: Console::new(true),
         };
         (status, feed)
+    }
+
+    #[test]
+    fn what_is_missed_is_seen_on_a_narrow_terminal() {
+        let (status, feed) = status();
+        feed.gaps.add(12);
+        feed.refuse(crate::update::FrameFault::TooLarge);
+        status.stats.matchers[0].backlog_dropped.add(34);
+        let line = status.line(&mut Shown { at: Instant::now(), updates: 0 });
+        assert!(line.starts_with("12 gaps, 1 frames refused, 34 rows dropped; "), "{line}");
     }
 
     #[test]
@@ -155,7 +168,7 @@ mod tests {
         let mut since = Shown { at: Instant::now() - Duration::from_secs(10), updates: 20 };
         let line = status.line(&mut since);
         assert!(line.starts_with("3 certificates/s, 50 read, 3 matches (0 new)"), "{line}");
-        assert!(line.contains("backlog 2.0 MiB, lag unknown, 0 gaps, 1 of 1 feeds live"), "{line}");
+        assert!(line.contains("backlog 2.0 MiB, lag unknown, 1 of 1 feeds live"), "{line}");
         assert_eq!(since.updates, 50);
     }
 }
