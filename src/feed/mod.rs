@@ -15,11 +15,15 @@ pub mod recorder;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::batch::{BatchSender, Closed, GapEvent};
+use crate::batch::{BatchSender, Closed, GapEvent, now_micros};
 use crate::stats::FeedStats;
 use crate::update::{Message, UpdateReader};
 
 pub use outlets::{Outlet, Outlets};
+
+/// Microseconds by which a source's clock may be ahead of ours. A time beyond that is wrong, and
+/// would pass for the newest one until it has come.
+const AHEAD: i64 = 3_600_000_000;
 
 /// Reads frames, counts what they are, and packs names and frames into batches.
 #[derive(Debug)]
@@ -63,8 +67,11 @@ impl Intake {
             Message::Update(names) => {
                 stats.updates.add(1);
                 if let Some(seen) = names.seen() {
-                    // One writer, so no lost update between load and store.
-                    if seen > stats.newest_seen.load(Ordering::Relaxed) {
+                    // One writer, so no lost update between load and store. The clock is read last,
+                    // being the dearest of the three.
+                    if seen > stats.newest_seen.load(Ordering::Relaxed)
+                        && seen <= now_micros() + AHEAD
+                    {
                         stats.newest_seen.store(seen, Ordering::Relaxed);
                     }
                 }
@@ -118,5 +125,35 @@ impl Intake {
     /// [`Closed`] when no matcher is left.
     pub fn close_gap(&mut self, at: i64) -> Result<(), Closed> {
         self.out.gap(GapEvent::Closed { at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Batch, Origin};
+    use crossbeam_channel::{Receiver, unbounded};
+
+    fn intake() -> (Intake, Receiver<Batch>) {
+        let (batches, received) = unbounded();
+        let (_, empties) = unbounded();
+        let out = BatchSender::new(Origin::default(), batches, empties, None);
+        (Intake::new(Arc::default(), out, 0), received)
+    }
+
+    fn update(seen: f64, names: &[&str]) -> String {
+        let data = serde_json::json!({"seen": seen, "leaf_cert": {"all_domains": names}});
+        serde_json::json!({"message_type": "certificate_update", "data": data}).to_string()
+    }
+
+    #[test]
+    fn a_time_far_ahead_is_not_the_newest() {
+        let (mut intake, _batches) = intake();
+        let now = now_micros() as f64 / 1e6;
+        for (seen, newest) in [(now - 5.0, now - 5.0), (now + 7200.0, now - 5.0), (now, now)] {
+            intake.frame(update(seen, &["a.example"]).as_bytes()).expect("open");
+            let kept = intake.stats().newest_seen.load(Ordering::Relaxed) as f64 / 1e6;
+            assert!((kept - newest).abs() < 0.01, "{seen}: {kept}");
+        }
     }
 }
