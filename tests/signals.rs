@@ -1,6 +1,7 @@
 //! Signals to the real binary: the first stores what was read and exports, the second exits at
 //! once; under full load, and with a database that cannot be written.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -114,6 +115,29 @@ fn a_second_signal_exits_at_once_and_leaves_the_old_export() {
     assert!(stderr.contains("exit at the second signal; "), "{stderr}");
     assert!(stderr.contains(" matched rows were not committed"), "{stderr}");
     assert_eq!(folder.read("certstream.txt"), "old\n");
+}
+
+#[test]
+fn a_replay_broken_off_leaves_no_temporary_database() {
+    let folder = Folder::new();
+    folder.write("rules.txt", RULES);
+    let words = ["replay", "--rules=rules.txt", "-"];
+    let mut program = folder.start_with(&words, Stdio::null(), Stdio::piped());
+    let temporary = || std::fs::read_dir(folder.path("tmp")).unwrap().flatten().next();
+    let database = || Some(temporary()?.path().join("replay.db").to_str()?.to_owned());
+    wait_until("the run has begun", || {
+        database().is_some_and(|file| folder.number(&file, "SELECT 1 FROM runs").is_some())
+    });
+    // Its row in `runs` cannot be closed.
+    let other = folder.database(&database().unwrap());
+    other.busy_timeout(Duration::from_secs(10)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    program.signal(Signal::INT);
+    let first = Instant::now();
+    wait_until("the grace is over", || first.elapsed() >= GRACE);
+    program.signal(Signal::INT);
+    assert_eq!(program.end().code(), Some(1), "{}", folder.stderr());
+    assert!(temporary().is_none());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Owns what `watch`, `record` and `replay` share: counters, signals, the run's row in the
 //! database, and how errors become an exit code.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -34,6 +35,8 @@ pub struct Run {
     pub matchers: Option<usize>,
     /// How matches are shown on stdout: none, text or JSON.
     pub show: Option<Show>,
+    /// A folder to delete where the run is broken off: nobody else is left to do it then.
+    pub scratch: Option<PathBuf>,
     /// The capture to write.
     pub recording: Option<Recording>,
     /// The terminal.
@@ -71,7 +74,7 @@ impl Run {
         })?);
         let matchers = self.matchers.unwrap_or_else(default_matchers);
         let stats = Arc::new(pipeline::counters(matchers));
-        let signals = SignalWatch::start(Arc::clone(&stop), Arc::clone(&stats))?;
+        let signals = SignalWatch::start(Arc::clone(&stop), Arc::clone(&stats), self.scratch)?;
         self.store.begin_run(self.command, self.engine.rules())?;
         let printer = self.show.map(|show| Printer {
             json: show.json,

@@ -2,7 +2,9 @@
 //!
 //! Owns what SIGINT, SIGTERM and SIGHUP mean. They mean the same: there is no reload yet.
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -24,11 +26,12 @@ const GRACE: Duration = Duration::from_millis(500);
 pub struct SignalWatch(Handle);
 
 impl SignalWatch {
-    /// Starts listening. From here on the default action of the three signals is off.
+    /// Starts listening. From here on the default action of the three signals is off. A
+    /// second signal deletes the folder `scratch`, which nobody can do after it.
     ///
     /// # Errors
     /// When the system refuses the thread or the signal registration.
-    pub fn start(stop: Arc<Stop>, stats: Arc<Stats>) -> Result<Self> {
+    pub fn start(stop: Arc<Stop>, stats: Arc<Stats>, scratch: Option<PathBuf>) -> Result<Self> {
         let refused = |error: std::io::Error| {
             Error::failed(format!("cannot listen for signals: {error}"))
                 .remedy("raise the limits on threads and open files")
@@ -41,7 +44,7 @@ impl SignalWatch {
                 for signal in &mut signals {
                     match stop.requested_since() {
                         Some(since) if since < GRACE => continue,
-                        Some(_) => exit_at_once(&stats),
+                        Some(_) => exit_at_once(&stats, scratch.as_deref()),
                         None => {}
                     }
                     // Before the log line, which may have to wait for a terminal.
@@ -65,7 +68,9 @@ impl Drop for SignalWatch {
 }
 
 /// Ends the process without another commit. The database stays a prefix of what was read.
-fn exit_at_once(stats: &Stats) -> ! {
+fn exit_at_once(stats: &Stats, scratch: Option<&Path>) -> ! {
+    // What cannot be deleted is left to whoever cleans the folder for temporary files.
+    let _ = scratch.map(fs::remove_dir_all);
     let matched = stats.matcher_total(|matcher| matcher.rows.get());
     let lost = matched.saturating_sub(stats.writer.rows.get());
     // Whether or not anybody reads stderr, the process ends here: a panic would end this thread

@@ -58,10 +58,13 @@ impl Folder {
     }
 
     fn spawn(&self, words: &[&str], stdout: Stdio, stdin: Stdio, stderr: Stdio) -> Program {
+        let temporary = self.path("tmp");
+        std::fs::create_dir_all(&temporary).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_certstream"))
             .args(words)
             .current_dir(self.0.path())
             .env_remove("RUST_LOG")
+            .env("TMPDIR", temporary)
             .stdin(stdin)
             .stdout(stdout)
             .stderr(stderr)
