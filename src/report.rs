@@ -321,7 +321,7 @@ fn refused(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     if rows.is_empty() {
         return Ok(vec![owned("  nothing refused in any feed")]);
     }
-    let header = ["feed", "reason", "frames", "runs"].map(owned);
+    let header = ["feed", "reason", "count", "runs"].map(owned);
     let mut lines = vec![owned("  refused, and so neither matched nor stored")];
     lines.extend(table(&[vec![header], rows].concat()));
     Ok(lines)

@@ -47,6 +47,8 @@ pub struct FeedStats {
     pub updates: Counter,
     /// Names in those, before sanitising.
     pub names: Counter,
+    /// Names left unread, since their certificates had more than anyone reads.
+    pub surplus_names: Counter,
     /// Heartbeats.
     pub heartbeats: Counter,
     /// Blank frames, which some servers send while they close.
@@ -87,11 +89,13 @@ impl FeedStats {
         self.refused[fault as usize].add(1);
     }
 
-    /// What was refused so far, by reason; reasons that never applied are left out.
+    /// What was refused so far, by reason: frames, and names of frames that had too many; reasons that never applied are left out.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let surplus = ("names beyond the limit", self.surplus_names.get());
         FrameFault::ALL
             .into_iter()
             .map(|fault| (fault.reason(), self.refused[fault as usize].get()))
+            .chain([surplus])
             .filter(|(_, count)| *count > 0)
     }
 

@@ -64,7 +64,7 @@ fn refused_frames_and_dropped_names_are_told_by_reason_after_the_run() {
     assert!(stderr.contains("names that are no host names: 1 no dot"), "{stderr}");
     assert_eq!(folder.run(&["report", "--database", "kept.db"]), 0);
     let report = folder.stdout();
-    for line in ["capture  cut short  1       1", "capture  not JSON   2       1"] {
+    for line in ["capture  cut short  1      1", "capture  not JSON   2      1"] {
         assert!(report.contains(line), "{report}");
     }
 }

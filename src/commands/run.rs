@@ -10,6 +10,7 @@ use std::thread;
 use crate::console::Console;
 use crate::domain::NameFault;
 use crate::error::{Error, ExitCode, Result};
+use crate::feed::MAX_NAMES;
 use crate::feed::recorder::Recording;
 use crate::matcher::Engine;
 use crate::pipeline::{self, Outcome, Pipeline, SignalWatch, Source};
@@ -173,6 +174,12 @@ pub fn summary(stats: &Stats) -> String {
         stats.feed_total(|feed| feed.gaps.get()),
         stats.matcher_total(|matcher| matcher.backlog_dropped.get()),
     );
+    let surplus = stats.feed_total(|feed| feed.surplus_names.get());
+    if surplus > 0 {
+        line.push_str(&format!(
+            "; {surplus} names not read, beyond the first {MAX_NAMES} of their certificates"
+        ));
+    }
     let gave_up = stats.matcher_total(|matcher| matcher.gave_up.get());
     if gave_up > 0 {
         line.push_str(&format!("; {gave_up} matches gave up and await review"));

@@ -25,6 +25,10 @@ pub use outlets::{Outlet, Outlets};
 /// would pass for the newest one until it has come.
 const AHEAD: i64 = 3_600_000_000;
 
+/// Names of one certificate that are read. Real ones have a few hundred at most; the 700,000 that
+/// fit into the largest frame would keep a matcher busy for seconds and cost 400 MB.
+pub const MAX_NAMES: usize = 100_000;
+
 /// Reads frames, counts what they are, and packs names and frames into batches.
 #[derive(Debug)]
 pub struct Intake {
@@ -75,8 +79,11 @@ impl Intake {
                         stats.newest_seen.store(seen, Ordering::Relaxed);
                     }
                 }
-                let counted = names.iter().inspect(|_| stats.names.add(1));
-                out.push(*position, frame, counted)
+                let mut all = names.iter();
+                let read = all.by_ref().take(MAX_NAMES).inspect(|_| stats.names.add(1));
+                let pushed = out.push(*position, frame, read);
+                stats.surplus_names.add(all.count() as u64);
+                pushed
             }
             Message::Heartbeat => {
                 stats.heartbeats.add(1);
@@ -144,6 +151,23 @@ mod tests {
     fn update(seen: f64, names: &[&str]) -> String {
         let data = serde_json::json!({"seen": seen, "leaf_cert": {"all_domains": names}});
         serde_json::json!({"message_type": "certificate_update", "data": data}).to_string()
+    }
+
+    #[test]
+    fn names_beyond_the_limit_are_counted_and_left_unread() {
+        let (mut intake, batches) = intake();
+        let names: Vec<String> = (0..MAX_NAMES + 7).map(|n| format!("n{n}.example")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        intake.frame(update(1.0, &names).as_bytes()).expect("open");
+        intake.frame(update(2.0, &names[..3]).as_bytes()).expect("open");
+        intake.flush().expect("open");
+        let read: usize =
+            batches.try_iter().map(|b| b.updates().map(|u| u.names().count()).sum::<usize>()).sum();
+        assert_eq!(read, MAX_NAMES + 3);
+        let stats = intake.stats();
+        assert_eq!((stats.names.get(), stats.surplus_names.get()), (read as u64, 7));
+        let refusals: Vec<_> = stats.refusals().collect();
+        assert_eq!(refusals, [("names beyond the limit", 7)]);
     }
 
     #[test]

@@ -79,9 +79,9 @@ Missed
   open since, unless the run ended uncleanly meanwhile
     2026-11-24T09:40:00Z  wss://ct.example/  disconnected  502\u{1b}\u{a}Bad Gateway
   refused, and so neither matched nor stored
-    feed               reason     frames  runs
-    wss://ct.example/  not JSON   1,234   2
-    wss://ct.example/  too large  1       1
+    feed               reason     count  runs
+    wss://ct.example/  not JSON   1,234  2
+    wss://ct.example/  too large  1      1
   not counted, because no client can see it: a certstream server may itself have skipped
     certificates, when it fell behind a log or held this client for too slow
 

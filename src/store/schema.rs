@@ -156,7 +156,8 @@ const V3: &str = "
 -- source's own times say nothing about that: certificates may be older than the run.
 ALTER TABLE matches ADD COLUMN first_run INTEGER REFERENCES runs (id);
 
--- What was refused of each feed in a run, by reason. count: frames.
+-- What was refused of each feed in a run, by reason. count: frames, or names beyond the
+-- limit.
 CREATE TABLE refused (
     run_id INTEGER NOT NULL REFERENCES runs (id),
     feed TEXT NOT NULL,
