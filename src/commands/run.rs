@@ -112,10 +112,9 @@ fn default_matchers() -> usize {
 fn close(outcome: Outcome, command: &str) -> Result<ExitCode> {
     let Outcome { store, stopped, errors } = outcome;
     let Some(mut store) = store else {
-        return Err(errors
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Error::failed("the writer was lost")));
+        // Why, has been logged where it happened.
+        return Err(Error::failed("the run ended without its writer, and nothing was exported")
+            .remedy("see the error above; `certstream export` writes what was committed"));
     };
     let exit = if errors.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     let first = errors.first().map(ToString::to_string);
