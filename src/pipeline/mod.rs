@@ -39,8 +39,9 @@ use crate::store::{Announce, Store, Writer};
 use crew::{Crew, OnError, Worker};
 use status::Status;
 
-/// Batches waiting for a matcher: one holds at most 1 MiB of frames, and 16 of them bridge a
-/// matcher's pause of some milliseconds without letting memory grow. Beyond that the feed waits.
+/// Batches waiting for a matcher: enough to bridge a matcher's pause of some milliseconds. Each
+/// holds at most 1 MiB of frames, but for a larger frame, which travels alone: at worst eight of
+/// 16 MiB wait here. Beyond that the feed waits.
 const BATCHES: usize = 8;
 /// Records waiting for stdout. A reader slower than this makes `watch` drop lines (counted) and
 /// `replay` wait.
