@@ -1,6 +1,7 @@
 //! The `certstream` binary: reads the command line, calls the library, turns the result into an
 //! exit code. Declares no modules.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Against glibc's allocator: batches cross threads, and what a matcher frees a feed allocates.
@@ -14,7 +15,8 @@ fn main() -> ExitCode {
     match certstream::cli::parse(&words) {
         Ok(args) => certstream::commands::run(args)
             .unwrap_or_else(|error| {
-                eprintln!("certstream: {error}");
+                // Where stderr is closed the exit code still says it.
+                let _ = writeln!(std::io::stderr(), "certstream: {error}");
                 error.exit()
             })
             .into(),

@@ -18,6 +18,8 @@ pub struct Matched {
     pub feed: FeedIndex,
     /// The batch's number within that feed.
     pub sequence: u64,
+    /// How many batches right before that one this message stands for as well.
+    pub merged: u64,
     /// How far the feed has been read once this is stored.
     pub position: u64,
     /// When the batch's first frame was received, in microseconds since the Unix epoch.
@@ -34,7 +36,8 @@ pub struct Matched {
     pub certificates: Vec<Evidence>,
     /// Rows dropped because the backlog was full and the feed cannot wait.
     pub dropped_rows: u64,
-    /// What this message was booked with in the backlog account; subtracted after COMMIT.
+    /// What this message was booked with in the backlog account; subtracted after COMMIT, or as
+    /// soon as the writer has taken it in where it has no rows to keep.
     pub bytes: usize,
 }
 
@@ -80,6 +83,30 @@ pub struct Hit {
 }
 
 impl Matched {
+    /// Number of the first batch this message stands for.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        self.sequence - self.merged
+    }
+
+    /// Whether it says no more than that its feed has been read further, and which rows were
+    /// dropped meanwhile.
+    #[must_use]
+    pub fn only_moves(&self) -> bool {
+        self.rows.is_empty() && self.gap.is_none() && self.reading == Reading::default()
+    }
+
+    /// Lets it stand for the batches of `later` too, which come next and [only move](Self::only_moves).
+    pub fn extend_by(&mut self, later: &Self) {
+        if self.dropped_rows == 0 {
+            self.received = later.received;
+        }
+        self.dropped_rows += later.dropped_rows;
+        self.merged += later.merged + 1;
+        self.sequence = later.sequence;
+        self.position = later.position;
+    }
+
     /// Roughly the memory this message holds, for the backlog account, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -98,6 +125,6 @@ impl Matched {
             })
             .sum();
         let certificates: usize = self.certificates.iter().map(Evidence::size).sum();
-        rows + certificates
+        size_of::<Self>() + rows + certificates
     }
 }

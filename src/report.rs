@@ -66,6 +66,7 @@ fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Re
     lines.extend(unwatched(&runs, now));
     lines.extend(gaps(&snapshot)?);
     lines.extend(open_gaps(&snapshot)?);
+    lines.extend(refused(&snapshot)?);
     lines.extend(BLIND_SPOT.map(owned));
     lines.push(String::new());
     lines.extend(positions(&snapshot)?);
@@ -303,6 +304,26 @@ fn open_gaps(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     if rows.len() > LISTED_OPEN_GAPS {
         lines.push(format!("    and {} more", rows.len() - LISTED_OPEN_GAPS));
     }
+    Ok(lines)
+}
+
+fn refused(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT feed, reason, sum(count), count(*) FROM refused
+         GROUP BY feed, reason ORDER BY feed, reason",
+    )?;
+    let rows = statement
+        .query_map([], |row| {
+            let text = |column| row.get::<_, String>(column).map(|text| shown(&text));
+            Ok([text(0)?, text(1)?, count(row.get(2)?), count(row.get(3)?)])
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    if rows.is_empty() {
+        return Ok(vec![owned("  nothing refused in any feed")]);
+    }
+    let header = ["feed", "reason", "count", "runs"].map(owned);
+    let mut lines = vec![owned("  refused, and so neither matched nor stored")];
+    lines.extend(table(&[vec![header], rows].concat()));
     Ok(lines)
 }
 

@@ -47,6 +47,8 @@ pub struct FeedStats {
     pub updates: Counter,
     /// Names in those, before sanitising.
     pub names: Counter,
+    /// Names left unread, since their certificates had more than anyone reads.
+    pub surplus_names: Counter,
     /// Heartbeats.
     pub heartbeats: Counter,
     /// Blank frames, which some servers send while they close.
@@ -67,6 +69,9 @@ pub struct FeedStats {
     pub gaps: Counter,
     /// Whether the feed is being read now. Written by the feed.
     pub live: AtomicBool,
+    /// Whether what it reads was recorded earlier, so that its times tell of no lag. Written by
+    /// the feed.
+    pub recorded: AtomicBool,
     /// The newest source time seen, in microseconds since the Unix epoch; 0 until one is known.
     /// Written by the feed.
     pub newest_seen: AtomicI64,
@@ -82,6 +87,16 @@ impl FeedStats {
     /// Counts a refused frame.
     pub fn refuse(&self, fault: FrameFault) {
         self.refused[fault as usize].add(1);
+    }
+
+    /// What was refused so far, by reason: frames, and names of frames that had too many; reasons that never applied are left out.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let surplus = ("names beyond the limit", self.surplus_names.get());
+        FrameFault::ALL
+            .into_iter()
+            .map(|fault| (fault.reason(), self.refused[fault as usize].get()))
+            .chain([surplus])
+            .filter(|(_, count)| *count > 0)
     }
 
     /// Frames refused, whatever the reason.

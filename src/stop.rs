@@ -5,13 +5,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// A stop request, shared by every thread that might have to notice it.
 #[derive(Debug)]
 pub struct Stop {
-    /// Set once, never cleared.
-    requested: AtomicBool,
+    /// When it was requested. Set once, never cleared.
+    requested: OnceLock<Instant>,
     /// Readable from the request on: nobody ever reads the byte, so it wakes every poller.
     reader: OwnedFd,
     writer: OwnedFd,
@@ -26,13 +27,13 @@ impl Stop {
         let (reader, writer) = rustix::pipe::pipe_with(
             rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK,
         )?;
-        Ok(Self { requested: AtomicBool::new(false), reader, writer })
+        Ok(Self { requested: OnceLock::new(), reader, writer })
     }
 
     /// Asks for the stop. Harmless when repeated.
     pub fn request(&self) {
         // Release/acquire: what the requester wrote before (the reason) is seen by who notices.
-        if !self.requested.swap(true, Ordering::AcqRel) {
+        if self.requested.set(Instant::now()).is_ok() {
             // A pipe with one byte of room cannot refuse it; were it to, the flag still stands
             // and is seen at the poller's next deadline.
             let _ = rustix::io::write(&self.writer, &[1]);
@@ -42,7 +43,13 @@ impl Stop {
     /// Whether the stop has been requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.requested.load(Ordering::Acquire)
+        self.requested.get().is_some()
+    }
+
+    /// How long ago the stop was requested; none while it has not been.
+    #[must_use]
+    pub fn requested_since(&self) -> Option<Duration> {
+        self.requested.get().map(Instant::elapsed)
     }
 }
 

@@ -48,3 +48,23 @@ fn a_certificate_for_another_host_or_from_a_stranger_is_told_apart() {
         );
     }
 }
+
+#[test]
+fn refused_frames_and_dropped_names_are_told_by_reason_after_the_run() {
+    let folder = Folder::new();
+    folder.write("rules.txt", "example\n");
+    folder.write(
+        "capture.jsonl",
+        "<html>\n{\"a\":\n<html>\n{\"message_type\":\"dns_entries\",\"data\":[\"a.example.com\",\"nodot\"]}\n",
+    );
+    let words = ["replay", "-v", "--rules=rules.txt", "--database=kept.db", "capture.jsonl"];
+    assert_eq!(folder.run(&words), 0, "{}", folder.stderr());
+    let stderr = folder.stderr();
+    assert!(stderr.contains("3 frames refused (2 not JSON, 1 cut short)"), "{stderr}");
+    assert!(stderr.contains("names that are no host names: 1 no dot"), "{stderr}");
+    assert_eq!(folder.run(&["report", "--database", "kept.db"]), 0);
+    let report = folder.stdout();
+    for line in ["capture  cut short  1      1", "capture  not JSON   2      1"] {
+        assert!(report.contains(line), "{report}");
+    }
+}

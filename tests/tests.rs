@@ -24,6 +24,7 @@ mod log_faults;
 mod log_heads;
 mod log_proofs;
 mod log_server;
+mod lost_writer;
 mod real_frames;
 mod record;
 mod refusals;

@@ -6,6 +6,7 @@
 mod ct;
 mod options;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use argh::FromArgs;
@@ -53,11 +54,11 @@ impl Early {
     /// Shows the text: help on stdout, complaints on stderr.
     pub fn show(&self) -> ExitCode {
         match self.exit {
-            // A closed stdout is no failure of help.
-            ExitCode::Done => {
-                let _ = std::io::Write::write_all(&mut std::io::stdout(), self.text.as_bytes());
+            // A closed stdout is no failure of help, and a closed stderr leaves the exit code.
+            ExitCode::Done => drop(io::stdout().write_all(self.text.as_bytes())),
+            ExitCode::Failed | ExitCode::Usage => {
+                drop(io::stderr().write_all(self.text.as_bytes()));
             }
-            ExitCode::Failed | ExitCode::Usage => eprint!("{}", self.text),
         }
         self.exit
     }

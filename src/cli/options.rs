@@ -290,7 +290,7 @@ pub struct Export {
     /// only domains that the rule of this name matched
     #[argh(option, arg_name = "name")]
     pub rule: Option<String>,
-    /// only domains first seen in the span, or, without a span, in the latest run
+    /// only domains that a rule first hit in the span, or, without a span, in the latest run
     #[argh(switch)]
     pub new_only: bool,
 }

@@ -105,6 +105,7 @@ pub fn backfill(options: &cli::Backfill) -> Result<ExitCode> {
         backlog: config.database.backlog,
         matchers: options.matchers.or(config.matchers),
         show: (!options.quiet).then_some(Show { json: options.json, every_sighting: false }),
+        scratch: None,
         recording: None,
         console,
     }

@@ -51,6 +51,7 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
         matchers: options.matchers.or(config.matchers),
         show: (!options.quiet)
             .then_some(Show { json: options.json, every_sighting: options.every_sighting }),
+        scratch: place.scratch(),
         recording: None,
         console,
     }
@@ -103,6 +104,14 @@ impl Place {
     fn database(&self) -> &std::path::Path {
         match self {
             Self::Named(database) | Self::Temporary { database, .. } => database,
+        }
+    }
+
+    /// The folder that is to vanish with the run.
+    fn scratch(&self) -> Option<PathBuf> {
+        match self {
+            Self::Temporary { folder, keep: false, .. } => Some(folder.path().to_path_buf()),
+            Self::Temporary { .. } | Self::Named(_) => None,
         }
     }
 

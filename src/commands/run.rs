@@ -3,11 +3,14 @@
 //! Owns what `watch`, `record` and `replay` share: counters, signals, the run's row in the
 //! database, and how errors become an exit code.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
 use crate::console::Console;
+use crate::domain::NameFault;
 use crate::error::{Error, ExitCode, Result};
+use crate::feed::MAX_NAMES;
 use crate::feed::recorder::Recording;
 use crate::matcher::Engine;
 use crate::pipeline::{self, Outcome, Pipeline, SignalWatch, Source};
@@ -15,6 +18,7 @@ use crate::printer::Printer;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::update::FrameFault;
 
 /// What a run is made of, as the subcommand decided.
 pub struct Run {
@@ -32,6 +36,8 @@ pub struct Run {
     pub matchers: Option<usize>,
     /// How matches are shown on stdout: none, text or JSON.
     pub show: Option<Show>,
+    /// A folder to delete where the run is broken off: nobody else is left to do it then.
+    pub scratch: Option<PathBuf>,
     /// The capture to write.
     pub recording: Option<Recording>,
     /// The terminal.
@@ -69,7 +75,7 @@ impl Run {
         })?);
         let matchers = self.matchers.unwrap_or_else(default_matchers);
         let stats = Arc::new(pipeline::counters(matchers));
-        let signals = SignalWatch::start(Arc::clone(&stop), Arc::clone(&stats))?;
+        let signals = SignalWatch::start(Arc::clone(&stop), Arc::clone(&stats), self.scratch)?;
         self.store.begin_run(self.command, self.engine.rules())?;
         let printer = self.show.map(|show| Printer {
             json: show.json,
@@ -90,7 +96,8 @@ impl Run {
         }
         .run();
         self.console.finish();
-        let exit = close(outcome?)?;
+        log_dropped_names(&stats);
+        let exit = close(outcome?, self.command)?;
         Ok(Finished { stats, _signals: signals, exit })
     }
 }
@@ -102,18 +109,49 @@ fn default_matchers() -> usize {
 
 /// Closes the run's row with how it ended. Errors have been logged where they happened; here
 /// they decide the exit code.
-fn close(outcome: Outcome) -> Result<ExitCode> {
-    let Outcome { store, errors } = outcome;
+fn close(outcome: Outcome, command: &str) -> Result<ExitCode> {
+    let Outcome { store, stopped, errors } = outcome;
     let Some(mut store) = store else {
-        return Err(errors
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Error::failed("the writer was lost")));
+        // Why, has been logged where it happened.
+        return Err(Error::failed("the run ended without its writer, and nothing was exported")
+            .remedy("see the error above; `certstream export` writes what was committed"));
     };
     let exit = if errors.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     let first = errors.first().map(ToString::to_string);
-    store.end_run(first.as_deref().unwrap_or("done"))?;
+    // A watch ends with a stop as it should. What reads the past has an end of its own.
+    let cut_short = stopped && matches!(command, "replay" | "backfill");
+    if cut_short {
+        log::warn!("stopped before the end of the {command}: what was not read is not matched");
+    }
+    store.end_run(first.as_deref().unwrap_or(if cut_short { "stopped" } else { "done" }))?;
     Ok(exit)
+}
+
+/// What was refused, by reason, in brackets; empty where nothing was.
+fn refusals(stats: &Stats) -> String {
+    let reasons = FrameFault::ALL.map(|fault| {
+        let count = stats.feed_total(|feed| feed.refused[fault as usize].get());
+        (fault.reason(), count)
+    });
+    by_reason(&reasons).map_or_else(String::new, |reasons| format!(" ({reasons})"))
+}
+
+/// Says at `-v` which names were no host names, and why: certificates are full of them.
+fn log_dropped_names(stats: &Stats) {
+    let reasons = NameFault::ALL.map(|fault| {
+        let count = stats.matcher_total(|matcher| matcher.dropped[fault as usize].get());
+        (fault.reason(), count)
+    });
+    if let Some(reasons) = by_reason(&reasons) {
+        log::debug!("names that are no host names: {reasons}");
+    }
+}
+
+/// Counts and their reasons in words; none where there is nothing to count.
+fn by_reason(reasons: &[(&str, u64)]) -> Option<String> {
+    let counted = reasons.iter().filter(|(_, count)| *count > 0);
+    let words: Vec<String> = counted.map(|(why, count)| format!("{count} {why}")).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// A run in one line: what was read, what matched, what was missed.
@@ -122,7 +160,7 @@ pub fn summary(stats: &Stats) -> String {
     let dropped_names = stats.matcher_total(|m| m.dropped.iter().map(Counter::get).sum());
     let mut line = format!(
         "read {} frames, {} certificates, {} names ({dropped_names} no host names); {} matches, \
-         {} new domains, {} new pairs of domain and rule; missed: {} frames refused, {} gaps, {} \
+         {} new domains, {} new pairs of domain and rule; missed: {} frames refused{}, {} gaps, {} \
          matched rows dropped",
         stats.feed_total(|feed| feed.frames.get()),
         stats.feed_total(|feed| feed.updates.get()),
@@ -131,9 +169,16 @@ pub fn summary(stats: &Stats) -> String {
         stats.writer.new_domains.get(),
         stats.writer.new_pairs.get(),
         stats.feed_total(FeedStats::refused_total),
+        refusals(stats),
         stats.feed_total(|feed| feed.gaps.get()),
         stats.matcher_total(|matcher| matcher.backlog_dropped.get()),
     );
+    let surplus = stats.feed_total(|feed| feed.surplus_names.get());
+    if surplus > 0 {
+        line.push_str(&format!(
+            "; {surplus} names not read, beyond the first {MAX_NAMES} of their certificates"
+        ));
+    }
     let gave_up = stats.matcher_total(|matcher| matcher.gave_up.get());
     if gave_up > 0 {
         line.push_str(&format!("; {gave_up} matches gave up and await review"));

@@ -61,6 +61,7 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
         matchers: config.matchers,
         show: (!options.quiet)
             .then_some(Show { json: options.json, every_sighting: options.every_sighting }),
+        scratch: None,
         recording,
         console,
     }

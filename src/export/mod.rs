@@ -34,7 +34,8 @@ pub struct Filter {
     /// Only domains that a rule of this name matched.
     pub rule: Option<String>,
     /// Only domains of which a (domain, rule) pair was first seen within the span, or, where
-    /// neither end is given, since the latest run began. With `rule`: a pair of that rule.
+    /// neither end is given, found by the latest run and none before. With `rule`: a pair of that
+    /// rule.
     pub new_only: bool,
 }
 

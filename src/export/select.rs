@@ -21,12 +21,14 @@ const CONDITIONS: &str = "
         SELECT 1 FROM matches m JOIN rules r ON r.id = m.rule_id
         WHERE m.domain_id = d.id
           AND (:rule IS NULL OR r.name = :rule)
-          AND (NOT :new_only OR (m.first_seen >= :new_from AND m.first_seen < :new_until))
+          AND (NOT :new_only OR iif(:new_run IS NULL,
+               m.first_seen >= :new_from AND m.first_seen < :new_until,
+               m.first_run = :new_run))
     ))";
 
 /// Every match of a domain, those with the newest certificate first.
 const MATCHES: &str = "
-    SELECT r.name, m.views, m.first_seen, m.last_certificate
+    SELECT r.name, m.views, m.last_certificate, m.first_seen, m.first_run
     FROM matches m JOIN rules r ON r.id = m.rule_id
     WHERE m.domain_id = ?1
     ORDER BY m.last_certificate IS NULL, m.last_seen DESC, m.last_certificate DESC";
@@ -43,9 +45,25 @@ const CERTIFICATE: &str = "
 pub(super) struct Selection<'a> {
     connection: &'a Connection,
     filter: &'a Filter,
-    /// A pair first seen in this span is new; the end is exclusive.
-    new_from: i64,
-    new_until: i64,
+    new: New,
+}
+
+/// Which (domain, rule) pairs are new.
+#[derive(Clone, Copy, Debug)]
+enum New {
+    /// Those first seen in this span; the end is exclusive.
+    Span(i64, i64),
+    /// Those that this run found, however old their certificates are by the source's clock.
+    Run(i64),
+}
+
+impl New {
+    fn holds(self, first_seen: i64, first_run: Option<i64>) -> bool {
+        match self {
+            Self::Span(from, until) => (from..until).contains(&first_seen),
+            Self::Run(run) => first_run == Some(run),
+        }
+    }
 }
 
 impl<'a> Selection<'a> {
@@ -62,13 +80,11 @@ impl<'a> Selection<'a> {
         if let Some(rule) = &filter.rule {
             check_rule(connection, rule)?;
         }
-        let new_from = match (filter.since, filter.until) {
-            (Some(since), _) => since,
-            (None, Some(_)) => i64::MIN,
-            (None, None) => latest_run(connection)?.unwrap_or(i64::MIN),
+        let new = match (filter.since, filter.until) {
+            (None, None) => New::Run(latest_run(connection)?),
+            (since, until) => New::Span(since.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX)),
         };
-        let new_until = filter.until.unwrap_or(i64::MAX);
-        Ok(Self { connection, filter, new_from, new_until })
+        Ok(Self { connection, filter, new })
     }
 
     /// Hands each selected domain to `write`, sorted bytewise.
@@ -98,9 +114,9 @@ impl<'a> Selection<'a> {
                 sightings: row.get::<_, i64>(5)?.unsigned_abs(),
                 ..Record::default()
             };
-            evidence.complete(&mut record, row.get(1)?, |rule, first_seen| {
+            evidence.complete(&mut record, row.get(1)?, |rule, first_seen, first_run| {
                 self.filter.rule.as_deref().is_none_or(|asked| asked == rule)
-                    && (self.new_from..self.new_until).contains(&first_seen)
+                    && self.new.holds(first_seen, first_run)
             })?;
             write(&record)
         })
@@ -125,14 +141,19 @@ impl<'a> Selection<'a> {
         let mut statement = self.connection.prepare(&format!(
             "SELECT {columns} FROM domains d WHERE {CONDITIONS} ORDER BY d.domain"
         ))?;
+        let (from, until, run) = match self.new {
+            New::Span(from, until) => (from, until, None),
+            New::Run(run) => (i64::MIN, i64::MAX, Some(run)),
+        };
         let mut rows = statement.query(named_params! {
             ":since": self.filter.since,
             ":until": self.filter.until,
             ":rule": self.filter.rule,
             ":by_match": self.filter.rule.is_some() || self.filter.new_only,
             ":new_only": self.filter.new_only,
-            ":new_from": self.new_from,
-            ":new_until": self.new_until,
+            ":new_from": from,
+            ":new_until": until,
+            ":new_run": run,
         })?;
         while let Some(row) = rows.next()? {
             write(row)?;
@@ -155,7 +176,7 @@ impl Evidence<'_> {
         &mut self,
         record: &mut Record,
         id: i64,
-        is_new: impl Fn(&str, i64) -> bool,
+        is_new: impl Fn(&str, i64, Option<i64>) -> bool,
     ) -> rusqlite::Result<()> {
         let mut views = Views::default();
         let mut newest: Option<i64> = None;
@@ -163,8 +184,8 @@ impl Evidence<'_> {
         while let Some(row) = matches.next()? {
             let rule: String = row.get(0)?;
             views = views.union(Views::from_bits(row.get(1)?));
-            record.new |= is_new(&rule, row.get(2)?);
-            newest = newest.or(row.get(3)?);
+            record.new |= is_new(&rule, row.get(3)?, row.get(4)?);
+            newest = newest.or(row.get(2)?);
             record.rules.push(rule);
         }
         record.rules.sort_unstable();
@@ -198,8 +219,9 @@ fn domain_of(row: &Row<'_>, column: usize) -> Result<String, rusqlite::Error> {
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
-fn latest_run(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    connection.query_row("SELECT max(started) FROM runs", [], |row| row.get(0))
+/// The latest run; 0, which is none, before the first.
+fn latest_run(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT ifnull(max(id), 0) FROM runs", [], |row| row.get(0))
 }
 
 fn check_rule(connection: &Connection, rule: &str) -> Result<(), Fault> {

@@ -27,9 +27,10 @@ INSERT INTO certificates (id, issuer, serial, sha256, subject_cn, not_before, no
             'https://ct.example/7'),
            (2, 'CN=New', '0B', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO matches (domain_id, rule_id, views, first_certificate, last_certificate, first_seen,
-                     last_seen)
-    VALUES (1, 1, 1, 1, 1, 1100, 1900), (2, 1, 1, 1, 1, 1200, 1900), (2, 3, 1, 2, 2, 5300, 5300),
-           (2, 2, 1, NULL, NULL, 1200, 5300), (4, 3, 1, NULL, NULL, 5100, 5200);
+                     last_seen, first_run)
+    VALUES (1, 1, 1, 1, 1, 1100, 1900, 1), (2, 1, 1, 1, 1, 1200, 1900, 1),
+           (2, 3, 1, 2, 2, 5300, 5300, 2), (2, 2, 1, NULL, NULL, 1200, 5300, NULL),
+           (4, 3, 1, NULL, NULL, 4900, 5200, 2);
 INSERT INTO names VALUES (2, 'www.login.paypal.example'), (2, '*.login.paypal.example');
 ";
 

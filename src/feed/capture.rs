@@ -105,8 +105,11 @@ pub fn run(
     // Room for every chunk there can be: those waiting, the one written and the one read.
     let (give_back, empties) = bounded(CHUNKS + 2);
     let unpacker = Unpacker { paths, stop, abandoned: &abandoned, chunks: chunks_out, empties };
+    let stats = intake.shared_stats();
+    stats.recorded.store(true, Ordering::Relaxed);
+    stats.live.store(true, Ordering::Relaxed);
     let mut replay = Replay { intake, pace: rate.map(Pace::new), backlog, stop };
-    thread::scope(|scope| {
+    let outcome = thread::scope(|scope| {
         let unpacking = thread::Builder::new()
             .name("unpack".into())
             .spawn_scoped(scope, || unpacker.run())
@@ -119,7 +122,9 @@ pub fn run(
             return Err(Error::failed("the thread that unpacks captures was lost"));
         }
         outcome
-    })
+    });
+    stats.live.store(false, Ordering::Relaxed);
+    outcome
 }
 
 /// Tells the unpacker, however the replay ends, that it reads for nobody. Without this a panic

@@ -15,11 +15,19 @@ pub mod recorder;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::batch::{BatchSender, Closed, GapEvent};
+use crate::batch::{BatchSender, Closed, GapEvent, now_micros};
 use crate::stats::FeedStats;
 use crate::update::{Message, UpdateReader};
 
 pub use outlets::{Outlet, Outlets};
+
+/// Microseconds by which a source's clock may be ahead of ours. A time beyond that is wrong, and
+/// would pass for the newest one until it has come.
+const AHEAD: i64 = 3_600_000_000;
+
+/// Names of one certificate that are read. Real ones have a few hundred at most; the 700,000 that
+/// fit into the largest frame would keep a matcher busy for seconds and cost 400 MB.
+pub const MAX_NAMES: usize = 100_000;
 
 /// Reads frames, counts what they are, and packs names and frames into batches.
 #[derive(Debug)]
@@ -45,6 +53,11 @@ impl Intake {
         &self.stats
     }
 
+    /// The same, for whoever outlives the intake.
+    fn shared_stats(&self) -> Arc<FeedStats> {
+        Arc::clone(&self.stats)
+    }
+
     /// Takes in one complete frame. A bad frame is counted and kept out, never an error.
     ///
     /// # Errors
@@ -58,13 +71,19 @@ impl Intake {
             Message::Update(names) => {
                 stats.updates.add(1);
                 if let Some(seen) = names.seen() {
-                    // One writer, so no lost update between load and store.
-                    if seen > stats.newest_seen.load(Ordering::Relaxed) {
+                    // One writer, so no lost update between load and store. The clock is read last,
+                    // being the dearest of the three.
+                    if seen > stats.newest_seen.load(Ordering::Relaxed)
+                        && seen <= now_micros() + AHEAD
+                    {
                         stats.newest_seen.store(seen, Ordering::Relaxed);
                     }
                 }
-                let counted = names.iter().inspect(|_| stats.names.add(1));
-                out.push(*position, frame, counted)
+                let mut all = names.iter();
+                let read = all.by_ref().take(MAX_NAMES).inspect(|_| stats.names.add(1));
+                let pushed = out.push(*position, frame, read);
+                stats.surplus_names.add(all.count() as u64);
+                pushed
             }
             Message::Heartbeat => {
                 stats.heartbeats.add(1);
@@ -113,5 +132,52 @@ impl Intake {
     /// [`Closed`] when no matcher is left.
     pub fn close_gap(&mut self, at: i64) -> Result<(), Closed> {
         self.out.gap(GapEvent::Closed { at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Batch, Origin};
+    use crossbeam_channel::{Receiver, unbounded};
+
+    fn intake() -> (Intake, Receiver<Batch>) {
+        let (batches, received) = unbounded();
+        let (_, empties) = unbounded();
+        let out = BatchSender::new(Origin::default(), batches, empties, None);
+        (Intake::new(Arc::default(), out, 0), received)
+    }
+
+    fn update(seen: f64, names: &[&str]) -> String {
+        let data = serde_json::json!({"seen": seen, "leaf_cert": {"all_domains": names}});
+        serde_json::json!({"message_type": "certificate_update", "data": data}).to_string()
+    }
+
+    #[test]
+    fn names_beyond_the_limit_are_counted_and_left_unread() {
+        let (mut intake, batches) = intake();
+        let names: Vec<String> = (0..MAX_NAMES + 7).map(|n| format!("n{n}.example")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        intake.frame(update(1.0, &names).as_bytes()).expect("open");
+        intake.frame(update(2.0, &names[..3]).as_bytes()).expect("open");
+        intake.flush().expect("open");
+        let read: usize =
+            batches.try_iter().map(|b| b.updates().map(|u| u.names().count()).sum::<usize>()).sum();
+        assert_eq!(read, MAX_NAMES + 3);
+        let stats = intake.stats();
+        assert_eq!((stats.names.get(), stats.surplus_names.get()), (read as u64, 7));
+        let refusals: Vec<_> = stats.refusals().collect();
+        assert_eq!(refusals, [("names beyond the limit", 7)]);
+    }
+
+    #[test]
+    fn a_time_far_ahead_is_not_the_newest() {
+        let (mut intake, _batches) = intake();
+        let now = now_micros() as f64 / 1e6;
+        for (seen, newest) in [(now - 5.0, now - 5.0), (now + 7200.0, now - 5.0), (now, now)] {
+            intake.frame(update(seen, &["a.example"]).as_bytes()).expect("open");
+            let kept = intake.stats().newest_seen.load(Ordering::Relaxed) as f64 / 1e6;
+            assert!((kept - newest).abs() < 0.01, "{seen}: {kept}");
+        }
     }
 }

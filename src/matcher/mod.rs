@@ -8,16 +8,19 @@ mod engine;
 mod literal;
 mod plain;
 mod prefilter;
+mod sender;
 mod verify;
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use engine::{Engine, Miss, Scratch};
 pub use plain::{GaveUp, Plain};
+pub use sender::MatchedSender;
 
 use crate::backlog::Backlog;
 use crate::batch::{self, Batch, Content};
@@ -30,6 +33,9 @@ use engine::domain_at;
 
 /// A name that was dropped, in [`Block::name_domains`].
 const DROPPED: u32 = u32::MAX;
+
+/// How often the writer is looked after while messages to it are held back.
+const LOOK_AFTER: Duration = Duration::from_millis(100);
 
 /// One matcher thread's work and everything it reuses.
 #[derive(Debug)]
@@ -78,19 +84,34 @@ impl Matcher {
     pub fn run(
         mut self,
         batches: &Receiver<Batch>,
-        matched: &Sender<Matched>,
+        matched: &MatchedSender,
         empties: &Sender<Batch>,
     ) {
-        for batch in batches {
-            if matched.send(self.matched(&batch)).is_err() {
+        loop {
+            let received = if matched.holds_back() {
+                batches.recv_timeout(LOOK_AFTER)
+            } else {
+                batches.recv().map_err(RecvTimeoutError::from)
+            };
+            let sent = match received {
+                Ok(batch) => {
+                    let sent = matched.send(self.matched(&batch), batch.can_wait);
+                    // Full means that enough batches circulate already.
+                    let _ = empties.try_send(batch);
+                    sent
+                }
+                Err(RecvTimeoutError::Timeout) => matched.flush_when_due(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if sent.is_err() {
                 return;
             }
-            // Full means that enough batches circulate already.
-            let _ = empties.try_send(batch);
         }
+        // Whoever lost the writer reports it.
+        let _ = matched.flush();
     }
 
-    /// What matches in a batch; rows are booked in the backlog.
+    /// What matches in a batch; booked in the backlog.
     pub fn matched(&mut self, batch: &Batch) -> Matched {
         let mut matched = Matched {
             feed: batch.feed,
@@ -104,16 +125,13 @@ impl Matcher {
         self.block.fill(batch, &self.stats);
         self.find_hits();
         matched.source = self.source(batch);
-        if self.hits.is_empty() {
-            return matched;
-        }
         self.gather_rows(batch, &mut matched);
         if self.backlog.is_full() && !batch.can_wait {
             matched.dropped_rows = matched.rows.len() as u64;
             self.stats.backlog_dropped.add(matched.dropped_rows);
-            matched.rows.clear();
-            matched.certificates.clear();
-            return matched;
+            // Their memory, too.
+            matched.rows = Vec::new();
+            matched.certificates = Vec::new();
         }
         matched.bytes = matched.size();
         self.backlog.add(matched.bytes);
@@ -345,7 +363,8 @@ mod tests {
         let mut matcher = matcher(&["pay"], 1 << 20);
         let matched = matcher.matched(&batch(&[(FRAME, &["a.org", "no dot"])]));
         assert!(matched.rows.is_empty() && matched.certificates.is_empty());
-        assert_eq!((matched.sequence, matched.bytes, matcher.backlog.bytes()), (1, 0, 0));
+        assert_eq!(matched.sequence, 1);
+        assert_eq!((matched.bytes, matcher.backlog.bytes()), (size_of::<Matched>(), matched.bytes));
         assert_eq!(matcher.stats.domains.get(), 1);
     }
 
@@ -354,7 +373,11 @@ mod tests {
         let mut matcher = matcher(&["pay"], 1);
         matcher.backlog.add(1);
         let matched = matcher.matched(&batch(&[(FRAME, &["pay.org"])]));
-        assert_eq!((matched.rows.len(), matched.dropped_rows, matched.bytes), (0, 1, 0));
+        assert_eq!((matched.rows.len(), matched.dropped_rows), (0, 1));
+        assert_eq!(
+            (matched.bytes, matcher.backlog.bytes()),
+            (size_of::<Matched>(), 1 + matched.bytes)
+        );
         assert_eq!(matcher.stats.backlog_dropped.get(), 1);
     }
 }

@@ -29,7 +29,7 @@ use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
 use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
-use crate::matcher::{Engine, Matcher};
+use crate::matcher::{Engine, MatchedSender, Matcher};
 use crate::printer::Printer;
 use crate::record::Record;
 use crate::stats::{RecorderStats, Stats};
@@ -39,8 +39,9 @@ use crate::store::{Announce, Store, Unverified, Writer};
 use crew::{Crew, OnError, Worker};
 use status::Status;
 
-/// Batches waiting for a matcher: one holds at most 1 MiB of frames, and 16 of them bridge a
-/// matcher's pause of some milliseconds without letting memory grow. Beyond that the feed waits.
+/// Batches waiting for a matcher: enough to bridge a matcher's pause of some milliseconds. Each
+/// holds at most 1 MiB of frames, but for a larger frame, which travels alone: at worst eight of
+/// 16 MiB wait here. Beyond that the feed waits.
 const BATCHES: usize = 8;
 /// Records waiting for stdout. A reader slower than this makes `watch` drop lines (counted) and
 /// `replay` wait.
@@ -175,6 +176,8 @@ pub struct Pipeline {
 pub struct Outcome {
     /// The database, unless the writer was lost with it.
     pub store: Option<Store>,
+    /// Whether a stop was requested while feeds were still being read.
+    pub stopped: bool,
     /// What went wrong, in the order of the joins. Empty: the run ended as it should.
     pub errors: Vec<Error>,
 }
@@ -216,6 +219,7 @@ impl Pipeline {
         let (announce, printer) =
             start_printer(&crew, &shared, self.printer, self.every_sighting, wait)?;
         let writer = start_writer(&crew, &shared, self.store, announce, matched)?;
+        let matched_in = Arc::new(MatchedSender::new(matched_in, Arc::clone(&shared.backlog)));
         let matchers =
             start_matchers(&crew, &shared, &self.engine, &batches, &matched_in, &empties)?;
         // Only the matchers hold these from here on: their end closes the channels.
@@ -231,13 +235,14 @@ impl Pipeline {
         let feeds = start_feeds(&crew, &shared, self.sources, outlets)?;
 
         crew.join_all(feeds);
+        let stopped = shared.stop.is_requested();
         crew.join_all(recorder);
         crew.join_all(matchers);
         let store = crew.join(writer);
         crew.join_all(printer);
         drop(running);
         crew.join(status);
-        Ok(Outcome { store, errors: crew.into_errors() })
+        Ok(Outcome { store, stopped, errors: crew.into_errors() })
     }
 }
 
@@ -291,13 +296,13 @@ fn start_matchers(
     shared: &Shared,
     engine: &Arc<Engine>,
     batches: &Receiver<Batch>,
-    matched: &Sender<crate::matched::Matched>,
+    matched: &Arc<MatchedSender>,
     empties: &Sender<Batch>,
 ) -> Result<Vec<Worker<()>>> {
     let start = |(index, stats): (usize, &Arc<_>)| {
         let matcher =
             Matcher::new(Arc::clone(engine), Arc::clone(stats), Arc::clone(&shared.backlog));
-        let ends = (batches.clone(), matched.clone(), empties.clone());
+        let ends = (batches.clone(), Arc::clone(matched), empties.clone());
         crew.start(format!("matcher-{index}"), OnError::Stop, move || {
             let (batches, matched, empties) = ends;
             matcher.run(&batches, &matched, &empties);

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use crate::backlog::Backlog;
 use crate::batch::now_micros;
 use crate::console::Console;
-use crate::stats::{Counter, Stats};
+use crate::stats::{FeedStats, Stats};
 use crate::stop::Stop;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -64,35 +64,47 @@ impl Status {
         *since = Shown { at: Instant::now(), updates };
         let feeds = self.stats.feeds.all();
         let live = feeds.iter().filter(|feed| feed.live.load(Ordering::Relaxed)).count();
-        let mut line = format!(
-            "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}, lag {}, \
-             {} gaps, {live} of {} feeds live",
+        // What is missed comes first: a terminal cuts the line at its width.
+        let mut line = self.missed();
+        line.push_str(&format!(
+            "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}{}, {live} of \
+             {} feeds live",
             self.stats.matcher_total(|matcher| matcher.matches.get()),
             self.stats.writer.new_pairs.get(),
             bytes(self.backlog.bytes() as u64),
             self.lag(),
-            self.stats.feed_total(|feed| feed.gaps.get()),
             feeds.len(),
-        );
-        let refused = self.stats.feed_total(crate::stats::FeedStats::refused_total);
-        if refused > 0 {
-            line.push_str(&format!(", {refused} frames refused"));
-        }
-        let dropped = self.stats.matcher_total(|matcher| Counter::get(&matcher.backlog_dropped));
-        if dropped > 0 {
-            line.push_str(&format!(", {dropped} rows dropped"));
-        }
+        ));
         line
     }
 
-    /// How far the newest certificate seen lies back, by the source's own clock.
+    /// What has been missed so far, and a semicolon; nothing where nothing was.
+    fn missed(&self) -> String {
+        let counts = [
+            (self.stats.feed_total(|feed| feed.gaps.get()), "gaps"),
+            (self.stats.feed_total(FeedStats::refused_total), "frames refused"),
+            (self.stats.matcher_total(|matcher| matcher.backlog_dropped.get()), "rows dropped"),
+        ];
+        let counted = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = counted.map(|(count, what)| format!("{count} {what}")).collect();
+        if words.is_empty() { String::new() } else { words.join(", ") + "; " }
+    }
+
+    /// How far the newest certificate seen lies back, by the source's own clock. Nothing for
+    /// captures, whose age is no lag.
     fn lag(&self) -> String {
         let feeds = self.stats.feeds.all();
-        match feeds.iter().map(|feed| feed.newest_seen.load(Ordering::Relaxed)).max() {
+        let newest = feeds
+            .iter()
+            .filter(|feed| !feed.recorded.load(Ordering::Relaxed))
+            .map(|feed| feed.newest_seen.load(Ordering::Relaxed))
+            .max();
+        match newest {
+            None => String::new(),
             Some(newest) if newest > 0 => {
-                format!("{:.1} s", (now_micros() - newest).max(0) as f64 / 1e6)
+                format!(", lag {:.1} s", (now_micros() - newest).max(0) as f64 / 1e6)
             }
-            _ => "unknown".to_owned(),
+            Some(_) => ", lag unknown".to_owned(),
         }
     }
 }
@@ -115,26 +127,48 @@ fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::FeedStats;
-
-    #[test]
-    fn the_line_tells_what_happened_since_the_last_one() {
+    fn status() -> (Status, Arc<FeedStats>) {
         let stats = Arc::new(Stats { matchers: vec![Arc::default()], ..Stats::default() });
         let (_, feed) = stats.feeds.add(FeedStats::named("feed", true)).expect("the first");
         let status = Status {
-            stats: Arc::clone(&stats),
+            stats,
             backlog: Arc::new(Backlog::new(1 << 20)),
             stop: Arc::new(Stop::new().expect("a pipe")),
             console: Console::new(true),
         };
+        (status, feed)
+    }
+
+    #[test]
+    fn what_is_missed_is_seen_on_a_narrow_terminal() {
+        let (status, feed) = status();
+        feed.gaps.add(12);
+        feed.refuse(crate::update::FrameFault::TooLarge);
+        status.stats.matchers[0].backlog_dropped.add(34);
+        let line = status.line(&mut Shown { at: Instant::now(), updates: 0 });
+        assert!(line.starts_with("12 gaps, 1 frames refused, 34 rows dropped; "), "{line}");
+    }
+
+    #[test]
+    fn a_capture_has_no_lag() {
+        let (status, feed) = status();
+        feed.newest_seen.store(1, Ordering::Relaxed);
+        feed.recorded.store(true, Ordering::Relaxed);
+        let line = status.line(&mut Shown { at: Instant::now(), updates: 0 });
+        assert!(!line.contains("lag"), "{line}");
+    }
+
+    #[test]
+    fn the_line_tells_what_happened_since_the_last_one() {
+        let (status, feed) = status();
         feed.updates.add(50);
         feed.live.store(true, Ordering::Relaxed);
-        stats.matchers[0].matches.add(3);
+        status.stats.matchers[0].matches.add(3);
         status.backlog.add(2 << 20);
         let mut since = Shown { at: Instant::now() - Duration::from_secs(10), updates: 20 };
         let line = status.line(&mut since);
         assert!(line.starts_with("3 certificates/s, 50 read, 3 matches (0 new)"), "{line}");
-        assert!(line.contains("backlog 2.0 MiB, lag unknown, 0 gaps, 1 of 1 feeds live"), "{line}");
+        assert!(line.contains("backlog 2.0 MiB, lag unknown, 1 of 1 feeds live"), "{line}");
         assert_eq!(since.updates, 50);
     }
 }

@@ -35,6 +35,8 @@ INSERT INTO gaps (run_id, feed, started, ended, reason, detail, rows_dropped)
         'backlog full', '', 12345 FROM clock
     UNION ALL SELECT 4, 'wss://ct.example/', now - 5 * minute, NULL, 'disconnected',
         '502' || char(27, 10) || 'Bad Gateway', 0 FROM clock;
+INSERT INTO refused VALUES (1, 'wss://ct.example/', 'not JSON', 1200), (4, 'wss://ct.example/', 'not JSON', 34),
+    (4, 'wss://ct.example/', 'too large', 1);
 INSERT INTO positions (feed, sequence, position, updated) SELECT 'wss://ct.example/', 9, 1234567, now - 6 * minute FROM clock;
 ";
 
@@ -76,6 +78,10 @@ Missed
     wss://ct.example/  disconnected  3     12 min 0 s  0             1
   open since, unless the run ended uncleanly meanwhile
     2026-11-24T09:40:00Z  wss://ct.example/  disconnected  502\u{1b}\u{a}Bad Gateway
+  refused, and so neither matched nor stored
+    feed               reason     count  runs
+    wss://ct.example/  not JSON   1,234  2
+    wss://ct.example/  too large  1      1
   not counted, because no client can see it: a certstream server may itself have skipped
     certificates, when it fell behind a log or held this client for too slow
 
@@ -112,6 +118,7 @@ fn an_empty_database_has_a_report_too() {
         assert!(text.contains(line), "{text}");
     }
     assert!(text.contains("  no gap recorded in any feed\n"), "{text}");
+    assert!(text.contains("  nothing refused in any feed\n"), "{text}");
 }
 
 #[test]

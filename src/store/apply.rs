@@ -10,7 +10,7 @@ use super::merge::{Domain, Hit, Merged};
 use super::run::Run;
 use super::upsert::Upserts;
 use super::waiting::Waiting;
-use super::{gap, position, unverified};
+use super::{gap, position, refused, unverified};
 use crate::domain::registered_domain;
 use crate::record::Record;
 
@@ -50,6 +50,9 @@ pub(super) fn apply(
     for (feed, change) in &waiting.gaps {
         gap::write(connection, run.id, &feeds[usize::from(*feed)], change)?;
     }
+    for refusal in &waiting.refused {
+        refused::write(connection, run.id, refusal)?;
+    }
     for (feed, progress) in feeds.iter().zip(&waiting.progress) {
         if let Some(progress) = progress {
             position::write(connection, feed, progress)?;
@@ -82,7 +85,7 @@ impl<'t> Rows<'t> {
             .prepare_cached("SELECT ifnull(max(id), 0) FROM domains")?
             .query_row([], |row| row.get(0))?;
         Ok(Self {
-            upserts: Upserts::prepare(connection)?,
+            upserts: Upserts::prepare(connection, run.id)?,
             run,
             merged,
             certificates: vec![0; merged.certificates.len()],

@@ -24,22 +24,24 @@ pub(super) enum GapChange {
 }
 
 /// Whether a feed is in an episode of dropped rows, which is one gap from the first batch that
-/// lost rows to the next that lost none.
+/// lost rows to the next whose rows were kept, or to the moment when the writer has caught up.
+/// That nothing matched in a batch says nothing about room for rows.
 #[derive(Debug, Default)]
 pub(super) struct Episode {
     open: bool,
 }
 
 impl Episode {
-    /// The change that `matched` makes, if any.
-    pub fn follow(&mut self, matched: &Matched) -> Option<GapChange> {
+    /// The change that `matched` makes, if any. `caught_up`: nothing waits behind it.
+    pub fn follow(&mut self, matched: &Matched, caught_up: bool) -> Option<GapChange> {
         let (at, rows) = (matched.received, matched.dropped_rows);
-        let was_open = std::mem::replace(&mut self.open, rows > 0);
-        match (was_open, self.open) {
-            (_, true) => Some(GapChange::Dropped { at, rows }),
-            (true, false) => Some(GapChange::DroppedEnd { at }),
-            (false, false) => None,
+        if rows > 0 {
+            self.open = true;
+            return Some(GapChange::Dropped { at, rows });
         }
+        let ends = self.open && (caught_up || !matched.rows.is_empty());
+        self.open &= !ends;
+        ends.then_some(GapChange::DroppedEnd { at })
     }
 }
 

@@ -20,6 +20,7 @@ mod merge;
 mod open;
 mod position;
 mod purge;
+mod refused;
 mod reorder;
 mod run;
 pub mod schema;

@@ -12,7 +12,7 @@ use crate::matched::Matched;
 pub(super) struct Reorder {
     /// Number of the batch that is due.
     next: u64,
-    /// What came too early, by number.
+    /// What came too early, by the number of its first batch.
     early: BTreeMap<u64, Matched>,
 }
 
@@ -25,17 +25,18 @@ impl Reorder {
     /// Takes in what came; `false` when that number has come before, which no feed does.
     #[must_use]
     pub fn insert(&mut self, matched: Matched) -> bool {
-        matched.sequence >= self.next && self.early.insert(matched.sequence, matched).is_none()
+        let first = matched.first_sequence();
+        first >= self.next && self.early.insert(first, matched).is_none()
     }
 
     /// The batch that is due, if it is here.
     pub fn next(&mut self) -> Option<Matched> {
         let due = self.early.remove(&self.next)?;
-        self.next += 1;
+        self.next = due.sequence + 1;
         Some(due)
     }
 
-    /// How many batches wait for one that is missing.
+    /// How many messages wait for one that is missing.
     pub fn held(&self) -> usize {
         self.early.len()
     }
@@ -64,6 +65,16 @@ mod tests {
         let order: Vec<u64> =
             std::iter::from_fn(|| reorder.next()).map(|batch| batch.sequence).collect();
         assert_eq!((order, reorder.held(), reorder.due()), (vec![5, 6, 7], 0, 8));
+    }
+
+    #[test]
+    fn a_message_may_stand_for_several_batches() {
+        let mut reorder = Reorder::after(4);
+        assert!(reorder.insert(batch(9)));
+        assert!(reorder.insert(Matched { merged: 3, ..batch(8) }));
+        let order: Vec<u64> =
+            std::iter::from_fn(|| reorder.next()).map(|batch| batch.sequence).collect();
+        assert_eq!((order, reorder.due()), (vec![8, 9], 10));
     }
 
     #[test]

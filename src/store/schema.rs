@@ -8,7 +8,7 @@ pub const APPLICATION_ID: i32 = 0x4354_7374;
 
 /// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
 /// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
-pub const STEPS: [&str; 3] = [V1, V2, V3];
+pub const STEPS: [&str; 4] = [V1, V2, V3, V4];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
@@ -150,8 +150,25 @@ CREATE TABLE tree_heads (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Matches out of names tiles.
+/// What was refused is kept, and in which run a match was new.
 const V3: &str = "
+-- The run in which the rule first hit the domain; NULL for matches of version 2 and before. A
+-- source's own times say nothing about that: certificates may be older than the run.
+ALTER TABLE matches ADD COLUMN first_run INTEGER REFERENCES runs (id);
+
+-- What was refused of each feed in a run, by reason. count: frames, or names beyond the
+-- limit.
+CREATE TABLE refused (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    feed TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (run_id, feed, reason)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Matches out of names tiles.
+const V4: &str = "
 -- Entries of logs that matched by their names alone, and whose certificates are still to be read.
 -- refuted: they were, and nothing in them matches.
 CREATE TABLE unverified (

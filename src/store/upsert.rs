@@ -35,8 +35,8 @@ AND CASE WHEN issuer IS NULL OR serial IS NULL
 
 const NEW_MATCH: &str = "
 INSERT INTO matches (domain_id, rule_id, views, verdict, first_certificate, last_certificate,
-    first_seen, last_seen)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    first_seen, last_seen, first_run)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// A proven hit clears the verdict; the certificates go with the times.
 const MATCH_AGAIN: &str = "
@@ -71,6 +71,8 @@ pub(super) struct StoredDomain {
 /// The statements, taken from the connection's cache once a transaction: looking one up costs as
 /// much as a small insert.
 pub(super) struct Upserts<'c> {
+    /// The run that new matches belong to.
+    run: i64,
     domain: CachedStatement<'c>,
     earlier: CachedStatement<'c>,
     certificate: CachedStatement<'c>,
@@ -82,8 +84,9 @@ pub(super) struct Upserts<'c> {
 }
 
 impl<'c> Upserts<'c> {
-    pub fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
+    pub fn prepare(connection: &'c Connection, run: i64) -> rusqlite::Result<Self> {
         Ok(Self {
+            run,
             domain: connection.prepare_cached(DOMAIN)?,
             earlier: connection.prepare_cached(EARLIER)?,
             certificate: connection.prepare_cached(&CERTIFICATE)?,
@@ -188,7 +191,9 @@ impl<'c> Upserts<'c> {
         if !new_domain && self.match_again.execute(values)? > 0 {
             return Ok(false);
         }
-        self.new_match.execute(values)?;
+        let (domain, rule, views, verdict, first, last, first_seen, last_seen) = values;
+        let new = (domain, rule, views, verdict, first, last, first_seen, last_seen, self.run);
+        self.new_match.execute(new)?;
         Ok(true)
     }
 

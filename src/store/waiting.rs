@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::gap::GapChange;
+use super::refused::Refusal;
 use crate::batch::{Applied, Reading};
 use crate::matched::{Matched, Source};
 use crate::stats::FeedIndex;
@@ -48,11 +49,13 @@ pub(super) struct Waiting {
     pub messages: Vec<Matched>,
     /// Changes to the feeds' gaps, in the order in which they apply.
     pub gaps: Vec<(FeedIndex, GapChange)>,
+    /// What the feeds have refused in all, where that has changed.
+    pub refused: Vec<Refusal>,
     /// By feed: how far it is once this is stored. None, or no place: it has not moved.
     pub progress: Vec<Option<Progress>>,
     /// Rows in `messages`.
     pub rows: usize,
-    /// What the messages are booked with in the backlog's account.
+    /// What `messages` are booked with in the backlog's account.
     pub bytes: usize,
     /// When this has to be committed. None: nothing waits.
     due: Option<Instant>,
@@ -68,7 +71,6 @@ impl Waiting {
             self.progress.resize(place + 1, None);
         }
         self.progress[place].get_or_insert_default().follow(&mut matched);
-        self.bytes += matched.bytes;
         let gap = matched.gap.take().map(GapChange::Feed);
         let changes = self.gaps.len();
         self.gaps.extend(gap.into_iter().chain(dropped).map(|change| (feed, change)));
@@ -78,8 +80,11 @@ impl Waiting {
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         // What was read again and matches nothing says something, too.
         let says_something = matches!(matched.source, Source::Again { .. });
-        if rows > 0 || says_something {
+        if rows > 0 {
             self.rows += rows;
+            self.bytes += matched.bytes;
+        }
+        if rows > 0 || says_something {
             self.messages.push(matched);
         }
     }

@@ -17,6 +17,7 @@ use super::apply::{Outcome, Report, apply};
 use super::fault::Fault;
 use super::gap::Episode;
 use super::merge::Merged;
+use super::refused::Ledger;
 use super::reorder::Reorder;
 use super::run::Run;
 use super::waiting::{Progress, Waiting};
@@ -38,13 +39,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Writer {
     store: Store,
     /// The register of the feeds, of which some may not have sent anything yet.
-    register: Arc<Feeds>,
+    pub(super) register: Arc<Feeds>,
     /// Names of the feeds that have, by `FeedIndex`.
     feeds: Vec<String>,
     /// What is known of each of those.
     lines: Vec<Line>,
     /// In line for the next transaction.
     waiting: Waiting,
+    /// Stored of what the feeds have refused.
+    refused: Ledger,
     stats: Arc<WriterStats>,
     backlog: Arc<Backlog>,
     announce: Option<Announce>,
@@ -76,6 +79,7 @@ impl Writer {
             feeds: Vec::new(),
             lines: Vec::new(),
             waiting: Waiting::default(),
+            refused: Ledger::default(),
             stats,
             backlog,
             announce,
@@ -98,12 +102,13 @@ impl Writer {
                 Some(due) => matched.recv_deadline(due),
             };
             match received {
-                Ok(matched) => self.take_in(matched)?,
+                Ok(next) => self.take_in(next, matched.is_empty())?,
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if !self.waiting.is_empty() {
+        // What a feed refuses while it ends moves no position.
+        if !self.waiting.is_empty() || !self.refused.changes(&self.register).is_empty() {
             self.commit()?;
         }
         self.warn_of_holes();
@@ -132,8 +137,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts in line what came, and everything that waited for it.
-    fn take_in(&mut self, matched: Matched) -> Result<()> {
+    /// Puts in line what came, and everything that waited for it. `last`: nothing else has come.
+    fn take_in(&mut self, matched: Matched, last: bool) -> Result<()> {
         self.meet(matched.feed)?;
         let (feed, sequence) = (usize::from(matched.feed), matched.sequence);
         self.stats.waiting.fetch_add(matched.rows.len() as u64, Ordering::Relaxed);
@@ -145,7 +150,12 @@ impl Writer {
         }
         let now = Instant::now();
         while let Some(next) = self.lines[feed].reorder.next() {
-            let dropped = self.lines[feed].episode.follow(&next);
+            let line = &mut self.lines[feed];
+            let dropped = line.episode.follow(&next, last && line.reorder.held() == 0);
+            if next.rows.is_empty() {
+                // Nothing of it stays in memory.
+                self.backlog.subtract(next.bytes);
+            }
             self.waiting.push(next, dropped, now);
             if self.waiting.is_due(now) {
                 self.commit()?;
@@ -157,7 +167,8 @@ impl Writer {
 
     /// Stores what is in line, however often it takes, and only then lets go of it.
     fn commit(&mut self) -> Result<()> {
-        let waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.refused = self.refused.changes(&self.register);
         let run = self.store.run.take().ok_or_else(|| Error::failed("no run has begun"))?;
         let merged = Merged::of(&waiting.messages, &run.rules);
         let outcome = self.store_transaction(&run, &waiting, &merged);
@@ -171,6 +182,7 @@ impl Writer {
         self.stats.new_domains.add(outcome.new_domains);
         self.stats.waiting.fetch_sub(waiting.rows as u64, Ordering::Relaxed);
         self.backlog.subtract(waiting.bytes);
+        self.refused.stored(std::mem::take(&mut waiting.refused));
         // Freed before the printer may make us wait.
         drop(waiting);
         if let Some(announce) = &self.announce {

@@ -47,19 +47,30 @@ impl Folder {
     /// Starts the binary beside another one: what both print goes to the file called `log`.
     pub fn start_logged(&self, words: &[&str], log: &str) -> Program {
         let output = File::create(self.path(log)).unwrap();
-        self.spawn(words, output.try_clone().unwrap().into(), Stdio::null(), output)
+        self.spawn(words, output.try_clone().unwrap().into(), Stdio::null(), output.into())
     }
 
     /// Starts the binary with an stdout and an stdin of the caller's.
     pub fn start_with(&self, words: &[&str], stdout: Stdio, stdin: Stdio) -> Program {
-        self.spawn(words, stdout, stdin, File::create(self.path("stderr")).unwrap())
+        let stderr = File::create(self.path("stderr")).unwrap();
+        self.spawn(words, stdout, stdin, stderr.into())
     }
 
-    fn spawn(&self, words: &[&str], stdout: Stdio, stdin: Stdio, stderr: File) -> Program {
+    /// Starts the binary with nobody at the other end of its stderr.
+    pub fn start_unheard(&self, words: &[&str]) -> Program {
+        let (reader, stderr) = std::io::pipe().unwrap();
+        drop(reader);
+        self.spawn(words, Stdio::null(), Stdio::null(), stderr.into())
+    }
+
+    fn spawn(&self, words: &[&str], stdout: Stdio, stdin: Stdio, stderr: Stdio) -> Program {
+        let temporary = self.path("tmp");
+        std::fs::create_dir_all(&temporary).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_certstream"))
             .args(words)
             .current_dir(self.0.path())
             .env_remove("RUST_LOG")
+            .env("TMPDIR", temporary)
             .stdin(stdin)
             .stdout(stdout)
             .stderr(stderr)

@@ -56,6 +56,19 @@ impl Stage {
     }
 }
 
+#[test]
+fn a_capture_is_live_while_it_is_read_and_its_age_is_no_lag() {
+    let Stage { folder, stats, intake, batches, backlog, stop } = Stage::new();
+    let path = folder.path().join("capture");
+    fs::write(&path, lines(3).1).expect("a file is written");
+    let was_live = std::cell::Cell::new(false);
+    let progress = |_| was_live.set(stats.live.load(Ordering::Relaxed));
+    run(&[path], None, intake, &backlog, &stop, progress).expect("all is read");
+    assert!(was_live.get() && !stats.live.load(Ordering::Relaxed));
+    assert!(stats.recorded.load(Ordering::Relaxed));
+    drop(batches);
+}
+
 fn frames_of(batch: &Batch) -> Vec<String> {
     batch.frames().iter().map(|frame| String::from_utf8_lossy(frame).into_owned()).collect()
 }

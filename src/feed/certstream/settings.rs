@@ -67,7 +67,7 @@ impl Settings {
         let secure = uri.scheme_str() == Some("wss");
         let target = target(&uri, url, secure)?;
         if !secure && ca_file.is_some() {
-            return Err(Error::usage(format!("`ca_file` has no effect on {url}"))
+            return Err(Error::usage(format!("`ca_file` has no effect on {}", shown(url)))
                 .remedy("write wss:// for a server with TLS, or remove `ca_file`"));
         }
         let trust = if secure { Some(Trust::load(ca_file)?) } else { None };
@@ -75,10 +75,13 @@ impl Settings {
         Ok(Self { uri, target, trust, authorization, timings: Timings::default() })
     }
 
-    /// The feed's name, as stored in `positions` and `gaps`: the URL, which holds no secret.
+    /// The feed's name, as stored in `positions` and `gaps`: the URL without its query, which may
+    /// hold a secret.
     #[must_use]
     pub fn feed_name(&self) -> String {
-        self.uri.to_string()
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        format!("{scheme}://{authority}{}", self.uri.path())
     }
 
     /// What is known to be unwise about these settings, to be said at the start.
@@ -90,13 +93,13 @@ impl Settings {
                 "{}: this public server has been down since November 2025; run a server of your \
                  own (certstream-server-go, certstream-server-rust) and write its URL, such as \
                  ws://127.0.0.1:8080/",
-                self.uri
+                self.feed_name()
             ));
         }
         if self.authorization.is_some() && self.trust.is_none() {
             warnings.push(format!(
                 "{}: the token is sent unencrypted; write wss:// if the server offers TLS",
-                self.uri
+                self.feed_name()
             ));
         }
         warnings
@@ -122,11 +125,16 @@ impl Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("uri", &self.uri)
+            .field("uri", &self.feed_name())
             .field("token", &self.authorization.as_ref().map(|_| "(secret)"))
             .field("timings", &self.timings)
             .finish_non_exhaustive()
     }
+}
+
+/// A URL as it may be shown: without its query.
+pub(super) fn shown(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// Reads the URL. A URL that may hold a password is never shown.
@@ -147,11 +155,11 @@ fn parse(url: &str) -> Result<Uri> {
         _ => Some("wss"),
     };
     if let Some(instead) = instead {
-        return Err(Error::usage(format!("{url} is not the URL of a WebSocket"))
-            .remedy(format!("write {instead}://{rest}")));
+        return Err(Error::usage(format!("{} is not the URL of a WebSocket", shown(url)))
+            .remedy(format!("write {instead}://{}", shown(rest))));
     }
     url.parse().map_err(|error| {
-        Error::usage(format!("{url} is not a URL: {error}"))
+        Error::usage(format!("{} is not a URL: {error}", shown(url)))
             .remedy("write it as wss://HOST[:PORT]/STREAM")
     })
 }
@@ -159,7 +167,7 @@ fn parse(url: &str) -> Result<Uri> {
 fn target(uri: &Uri, url: &str, secure: bool) -> Result<Target> {
     let host = uri.host().unwrap_or_default();
     if host.is_empty() {
-        return Err(Error::usage(format!("{url} names no host"))
+        return Err(Error::usage(format!("{} names no host", shown(url)))
             .remedy("write it as wss://HOST[:PORT]/STREAM"));
     }
     let default = if secure { 443 } else { 80 };
@@ -167,7 +175,8 @@ fn target(uri: &Uri, url: &str, secure: bool) -> Result<Target> {
         None | Some("") => default,
         // A port the URL library cannot read is no port to it.
         Some(_) => uri.port_u16().filter(|port| *port != 0).ok_or_else(|| {
-            Error::usage(format!("{url} has no usable port")).remedy("write a port from 1 to 65535")
+            Error::usage(format!("{} has no usable port", shown(url)))
+                .remedy("write a port from 1 to 65535")
         })?,
     };
     Ok(Target { host: host.trim_matches(['[', ']']).to_owned(), port })
@@ -231,6 +240,23 @@ mod tests {
     fn a_password_in_the_url_is_refused_and_not_shown() {
         let refusal = refusal("wss://me:sesame@example.com/");
         assert!(refusal.contains("token_env") && !refusal.contains("sesame"), "{refusal}");
+    }
+
+    #[test]
+    fn a_secret_in_the_query_is_asked_with_and_not_shown() {
+        let url = "ws://certstream.calidog.io/lite?key=sesame";
+        let settings = Settings::new(url, Some("token"), None).unwrap();
+        assert_eq!(settings.uri().to_string(), url);
+        assert_eq!(settings.feed_name(), "ws://certstream.calidog.io/lite");
+        let shown = format!("{settings:?} {:?}", settings.warnings());
+        assert!(!shown.contains("sesame"), "{shown}");
+        for url in ["https://a.org/?sesame", "ws://a.org:99999/?sesame", "ws://a b.org/?sesame"] {
+            let refusal = refusal(url);
+            assert!(!refusal.contains("sesame"), "{refusal}");
+        }
+        let ca_file = Path::new("ca.pem");
+        let refusal = Settings::new("ws://a.org/?sesame", None, Some(ca_file)).unwrap_err();
+        assert!(!refusal.to_string().contains("sesame"), "{refusal}");
     }
 
     #[test]

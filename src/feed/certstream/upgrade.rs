@@ -12,7 +12,7 @@ use tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error as WsError, WebSocket};
 
-use super::settings::{STREAMS, Settings};
+use super::settings::{STREAMS, Settings, shown};
 use super::trouble::{Trouble, escaped};
 use crate::connect::Connection;
 use crate::error::Error;
@@ -116,7 +116,7 @@ fn passing(code: u16, headers: &HeaderMap) -> String {
             let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
             format!(
                 "the stream has moved to {}; write that",
-                escaped(location.unwrap_or("nowhere"))
+                escaped(shown(location.unwrap_or("nowhere")))
             )
         }
         200..=299 => format!("no WebSocket is offered there; streams are usually {STREAMS}"),

@@ -31,8 +31,11 @@ const AT_ONCE: usize = 1000;
 /// Unix epoch.
 pub type LeftEntry = (u64, i64);
 
-/// Tells at most so many of the entries that are left to verify of the log at a URL.
-pub struct Left(pub Box<dyn Fn(&str, usize) -> Result<Vec<LeftEntry>> + Send + Sync>);
+/// The question what is left to verify of the log at a URL; at most so many entries are told.
+pub type Ask = dyn Fn(&str, usize) -> Result<Vec<LeftEntry>> + Send + Sync;
+
+/// Tells what is left to verify.
+pub struct Left(pub Box<Ask>);
 
 impl fmt::Debug for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::batch::{Applied, GapEvent, Reading, TreeHead};
 use crate::store::purge;
+use crate::update::FrameFault;
 
 #[test]
 fn a_restart_keeps_everything_and_goes_on_after_it() {
@@ -17,6 +18,17 @@ fn a_restart_keeps_everything_and_goes_on_after_it() {
         base.column::<String>("SELECT first_seen || '-' || last_seen FROM domains ORDER BY domain");
     assert_eq!(spans, ["1000-2000", "1000-1000"]);
     assert_eq!(base.column::<String>("SELECT tags FROM rules"), [r#"["a tag"]"#, r#"["a tag"]"#]);
+}
+
+#[test]
+fn a_match_belongs_to_the_run_that_found_it_first() {
+    let base = Base::new();
+    base.write(vec![message(1, vec![row("a.example")])]);
+    base.write(vec![message(2, vec![row("a.example"), row("b.example")])]);
+    let found = base.column::<String>(
+        "SELECT domain || ' ' || first_run FROM matches JOIN domains ON id = domain_id ORDER BY 1",
+    );
+    assert_eq!(found, ["a.example 1", "b.example 2"]);
 }
 
 #[test]
@@ -106,16 +118,49 @@ fn gaps_are_rows_and_dropped_rows_are_one_gap_an_episode() {
     base.write(vec![
         with(1, Some(opened), 0),
         with(2, Some(GapEvent::Closed { at: 9 }), 4),
-        with(3, None, 3),
-        with(4, None, 0),
-        with(5, None, 1),
+        // Nothing matched in it: that leaves the episode open.
+        with(3, None, 0),
+        with(4, None, 3),
+        message(5, vec![row("kept.example")]),
+        with(6, None, 1),
     ]);
     let gaps = base.column::<String>(
         "SELECT reason || ' ' || started || '-' || iif(ended > 1000000, 'end', ended) || ' '
              || rows_dropped FROM gaps ORDER BY id",
     );
     // The last episode is still open when the run ends, and ends with it.
-    assert_eq!(gaps, ["disconnected 5-9 0", "backlog full 2000-4000 7", "backlog full 5000-end 1"]);
+    assert_eq!(gaps, ["disconnected 5-9 0", "backlog full 2000-5000 7", "backlog full 6000-end 1"]);
+}
+
+#[test]
+fn an_episode_of_dropped_rows_ends_when_the_writer_has_caught_up() {
+    let base = Base::new();
+    let dropped = Matched { dropped_rows: 2, ..message(1, Vec::new()) };
+    // Only behind the third message the channel is empty.
+    base.write(vec![dropped, message(2, Vec::new()), message(3, Vec::new())]);
+    let gaps = base.column::<String>("SELECT started || '-' || ended FROM gaps");
+    assert_eq!(gaps, ["1000-3000"]);
+    assert_eq!(base.backlog.bytes(), 0);
+}
+
+#[test]
+fn refused_frames_are_stored_by_reason_as_totals_of_the_run() {
+    let base = Base::new();
+    let refuse = |writer: &Writer, faults: &[FrameFault]| {
+        let feed = writer.register.get(0).unwrap();
+        faults.iter().for_each(|fault| feed.refuse(*fault));
+    };
+    let writer = base.writer(None);
+    refuse(&writer, &[FrameFault::TooLarge, FrameFault::NotJson, FrameFault::NotJson]);
+    base.write_with(writer, vec![message(1, vec![row("a.example")])]).unwrap();
+    // Without a message: at the end of the run all the same.
+    let writer = base.writer(None);
+    refuse(&writer, &[FrameFault::TooLarge]);
+    base.write_with(writer, Vec::new()).unwrap();
+    let refused = base.column::<String>(
+        "SELECT run_id || ' ' || feed || ' ' || reason || ' ' || count FROM refused",
+    );
+    assert_eq!(refused, ["1 left not JSON 2", "1 left too large 1", "2 left too large 1"]);
 }
 
 #[test]
