@@ -170,7 +170,8 @@ impl Writer {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.refused = self.refused.changes(&self.register);
         let run = self.store.run.take().ok_or_else(|| Error::failed("no run has begun"))?;
-        let merged = Merged::of(&waiting.messages, &run.rules);
+        let apart = self.report() == Report::EverySighting;
+        let merged = Merged::of(&waiting.messages, &run.rules, apart);
         let outcome = self.store_transaction(&run, &waiting, &merged);
         drop(merged);
         self.store.run = Some(run);
@@ -235,6 +236,7 @@ impl Writer {
         again: bool,
         written: &mut Option<Outcome>,
     ) -> Result<Outcome, Fault> {
+        let report = self.report();
         let connection = &mut self.store.connection;
         // Some errors roll back by themselves, others leave the transaction open.
         if !connection.is_autocommit() {
@@ -248,11 +250,6 @@ impl Writer {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| Fault::new("begin a transaction", error))?;
-        let report = match &self.announce {
-            None => Report::Nothing,
-            Some(announce) if announce.every_sighting => Report::EverySighting,
-            Some(_) => Report::NewPairs,
-        };
         // A crash before COMMIT leaves the last transaction's rows and positions: the feed's
         // prefix that ends there.
         *written = Some(
@@ -266,6 +263,14 @@ impl Writer {
         #[cfg(test)]
         self.faults.after_commit().map_err(|error| Fault::new("commit", error))?;
         Ok(written.take().unwrap_or_default())
+    }
+
+    fn report(&self) -> Report {
+        match &self.announce {
+            None => Report::Nothing,
+            Some(announce) if announce.every_sighting => Report::EverySighting,
+            Some(_) => Report::NewPairs,
+        }
     }
 
     /// Says what a lost matcher left unstored.
