@@ -16,8 +16,8 @@ pub struct Backlog {
     limit: usize,
     /// Written by matchers (add) and the writer (subtract); a sum, so relaxed order is enough.
     bytes: AtomicUsize,
-    /// Pairs with `room`; guards nothing but the wait itself.
-    waiting: Mutex<()>,
+    /// Pairs with `room`: how many wait.
+    waiting: Mutex<usize>,
     room: Condvar,
 }
 
@@ -25,7 +25,7 @@ impl Backlog {
     /// An empty account bounded by `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, bytes: AtomicUsize::new(0), waiting: Mutex::new(()), room: Condvar::new() }
+        Self { limit, bytes: AtomicUsize::new(0), waiting: Mutex::new(0), room: Condvar::new() }
     }
 
     /// Adds matched bytes, before they are sent to the writer.
@@ -57,6 +57,7 @@ impl Backlog {
     /// Waits until there is room again, or a stop is requested.
     pub fn wait_for_room(&self, stop: &Stop) {
         let mut guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        *guard += 1;
         while self.is_full() && !stop.is_requested() {
             // The time-out exists for the stop alone, which does not notify this condition.
             let (next, _) = self
@@ -65,6 +66,13 @@ impl Backlog {
                 .unwrap_or_else(PoisonError::into_inner);
             guard = next;
         }
+        *guard -= 1;
+    }
+
+    /// How many wait for room now.
+    #[must_use]
+    pub fn waiters(&self) -> usize {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,9 +91,13 @@ mod tests {
             let (backlog, stop) = (Arc::clone(&backlog), Arc::clone(&stop));
             move || backlog.wait_for_room(&stop)
         });
+        while backlog.waiters() == 0 {
+            std::thread::yield_now();
+        }
+        assert!(!waiter.is_finished());
         backlog.subtract(12);
         waiter.join().expect("the waiter returns");
-        assert_eq!(backlog.bytes(), 0);
+        assert_eq!((backlog.bytes(), backlog.waiters()), (0, 0));
     }
 
     #[test]

@@ -89,3 +89,45 @@ fn retry_after_is_honoured() {
     wait_until("the gap has ended", || watching.gaps().len() == 2);
     assert!(started.elapsed() >= Duration::from_secs(1));
 }
+
+/// Lets the first visit in and turns the next `times` away with `status`.
+fn restarting(status: &'static str, times: usize) -> Server {
+    Server::start(Tls::Off, move |visit| match visit.number {
+        0 => visit.upgrade().map(drop),
+        number if number <= times => visit.refuse(status, &[]),
+        _ => visit.upgrade()?.keep_open(),
+    })
+}
+
+#[test]
+fn a_server_that_starts_again_may_turn_us_away_for_a_while() {
+    for status in ["403 Forbidden", "404 Not Found"] {
+        let server = restarting(status, 3);
+        let watching = Watching::start(Watching::settings(&server, "/"));
+        wait_until("it is back", || server.connections() == 5);
+        wait_until("the gap has ended", || watching.gaps().len() == 2);
+        let (_, outcome) = watching.stop();
+        outcome.unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_goes_on_turning_us_away_ends_the_feed() {
+    let server = restarting("404 Not Found", usize::MAX);
+    let mut settings = Watching::settings(&server, "/");
+    settings.timings.refused = Duration::from_millis(100);
+    let watching = Watching::start(settings);
+    let (outcome, gaps) = watching.end();
+    let text = outcome.unwrap_err().to_string();
+    assert!(text.contains("404 Not Found") && text.contains("remedy: "), "{text}");
+    assert!(matches!(gaps[..], [GapEvent::Opened { .. }]), "{gaps:?}");
+    assert!(server.connections() > 2, "{}", server.connections());
+}
+
+#[test]
+fn a_token_that_is_no_longer_accepted_ends_the_feed_at_once() {
+    let server = restarting("401 Unauthorized", usize::MAX);
+    let (outcome, _) = Watching::start(Watching::settings(&server, "/")).end();
+    assert!(outcome.unwrap_err().to_string().contains("401"));
+    assert_eq!(server.connections(), 2);
+}

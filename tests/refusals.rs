@@ -42,10 +42,8 @@ fn a_certificate_for_another_host_or_from_a_stranger_is_told_apart() {
         let words = ["--server", &url, "--ca-file", &ca_file, "--rules", "rules.txt"];
         let exit = folder.run(&words);
         let stderr = folder.stderr();
-        assert!(
-            exit != 0 && stderr.contains(word) && stderr.contains("remedy: "),
-            "{word}: {stderr}"
-        );
+        assert_eq!(exit, 1, "{word}: {stderr}");
+        assert!(stderr.contains(word) && stderr.contains("remedy: "), "{word}: {stderr}");
     }
 }
 

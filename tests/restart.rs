@@ -74,7 +74,8 @@ fn a_second_watch_on_one_database_is_refused_with_the_pid_of_the_first() {
     second.write("rules.txt", "example\n");
     let database = folder.path("certstream.db");
     let exit = second.run(&[&words[..], &["--database", database.to_str().unwrap()]].concat());
-    assert!(exit != 0);
-    assert!(second.stderr().contains(&pid), "{pid}: {}", second.stderr());
+    assert_eq!(exit, 1, "{}", second.stderr());
+    let refusal = format!("process {pid} is already writing to this database");
+    assert!(second.stderr().contains(&refusal), "{}", second.stderr());
     assert_eq!(first.stop(), 0);
 }

@@ -1,8 +1,9 @@
-//! What keeps a run from starting: each mistake ends with 2, its place, and what to do.
+//! What keeps a run from starting or an export from being written: each ends with its exit code,
+//! its place, and what to do.
 
 use crate::testenv::Folder;
 
-/// Runs in a folder and returns what it complained, which ends with exit code 2.
+/// Runs in a folder and returns what it complained, having ended with `code`.
 #[track_caller]
 fn complaint(folder: &Folder, words: &[&str], code: i32) -> String {
     let exit = folder.run(words);
@@ -42,6 +43,10 @@ fn rules_that_are_missing_unreadable_or_wrong() {
     let words = ["--server", "ws://127.0.0.1:1/", "--rules", "r.txt"];
     let shown = complaint(&folder, &words, 2);
     assert!(shown.contains("r.txt: cannot read the rules: No such file"), "{shown}");
+    std::fs::create_dir(folder.path("rules")).unwrap();
+    let unreadable = ["--server", "ws://127.0.0.1:1/", "--rules", "rules"];
+    let shown = complaint(&folder, &unreadable, 2);
+    assert!(shown.contains("rules: cannot read the rules: Is a directory"), "{shown}");
     folder.write("r.txt", "# nothing\n\n");
     let shown = complaint(&folder, &words, 2);
     assert!(shown.contains("there are no rules"), "{shown}");
@@ -104,23 +109,41 @@ fn databases_that_cannot_be_written_or_are_not_ours() {
     folder.write("r.txt", "paypal\n");
     folder.write("file", "a file where a folder is wanted");
     folder.write("empty.jsonl", "");
-    let words = |database| ["replay", "--rules", "r.txt", "--database", database, "empty.jsonl"];
-    let exit = folder.run(&words("file/x.db"));
-    let stderr = folder.stderr();
-    assert!(exit != 0 && stderr.contains("folder"), "{exit}: {stderr}");
+    let fails = |database: &str, what: &str| {
+        let words = ["replay", "--rules", "r.txt", "--database", database, "empty.jsonl"];
+        let shown = complaint(&folder, &words, 1);
+        assert!(shown.contains(what), "{what}: {shown}");
+    };
+    // A folder that cannot be written, whoever asks: it lies below a file.
+    fails("file/deep/x.db", "cannot make the folder of the database: Not a directory");
     folder.write("text.db", "this is no database, whatever its name says");
-    let exit = folder.run(&words("text.db"));
-    assert!(exit != 0 && folder.stderr().contains("text.db: "), "{}", folder.stderr());
+    fails("text.db", "text.db: cannot read the database: file is not a database");
     assert_eq!(folder.read("text.db"), "this is no database, whatever its name says");
     let foreign = rusqlite::Connection::open(folder.path("foreign.db")).unwrap();
     foreign.execute_batch("CREATE TABLE books (title TEXT)").unwrap();
     drop(foreign);
-    let exit = folder.run(&words("foreign.db"));
-    assert!(exit != 0 && folder.stderr().contains("foreign.db: "), "{}", folder.stderr());
+    fails("foreign.db", "foreign.db: this SQLite database is another program's");
+    std::fs::create_dir(folder.path("folder.db")).unwrap();
+    fails("folder.db", "folder.db: cannot open the database: ");
+    let words = |database| ["replay", "--rules", "r.txt", "--database", database, "empty.jsonl"];
     assert_eq!(folder.run(&words("ours.db")), 0, "{}", folder.stderr());
     let newer = folder.database("ours.db");
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
-    let exit = folder.run(&words("ours.db"));
-    assert!(exit != 0 && folder.stderr().contains("99"), "{}", folder.stderr());
+    fails("ours.db", "ours.db: the database has version 99; this certstream knows");
+}
+
+#[test]
+fn an_export_that_cannot_be_written_fails_and_keeps_what_is_stored() {
+    let folder = Folder::new();
+    folder.write("r.txt", "example\n");
+    folder.write("file", "a file where a folder is wanted");
+    folder.write("one.jsonl", "{\"message_type\":\"dns_entries\",\"data\":[\"a.example.com\"]}\n");
+    std::fs::create_dir(folder.path("folder.txt")).unwrap();
+    for (output, what) in [("file/x.txt", "Not a directory"), ("folder.txt", "directory")] {
+        let words = ["replay", "--rules=r.txt", "--database=d.db", "--output", output, "one.jsonl"];
+        let shown = complaint(&folder, &words, 1);
+        assert!(shown.contains(output) && shown.contains(what), "{shown}");
+    }
+    assert_eq!(folder.number("d.db", "SELECT sightings FROM domains"), Some(2));
 }

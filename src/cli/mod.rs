@@ -75,18 +75,23 @@ pub fn parse(words: &[String]) -> Result<Args, Early> {
         return Err(Early { text: version(), exit: ExitCode::Done });
     }
     let mut typed: Vec<&str> = given.iter().map(String::as_str).collect();
-    if first == Some("replay") {
-        // The parser would take a lone hyphen for an unknown option.
-        typed.iter_mut().filter(|word| **word == "-").for_each(|word| *word = STDIN);
-    }
     let named = first.is_some_and(|word| SUBCOMMANDS.contains(&word));
     if !named && !matches!(first, Some("--help" | "help" | "-h")) {
-        // `certstream` alone, and with options alone, is `certstream watch`.
+        // `certstream` alone, and with options alone, is `certstream watch`. Options in front of a
+        // subcommand are meant for it.
         if first.is_none_or(|word| word.starts_with('-')) {
-            typed.insert(0, "watch");
+            let command = match command_behind_options(&typed) {
+                Some(place) => typed.remove(place),
+                None => "watch",
+            };
+            typed.insert(0, command);
         }
     }
     let command = typed.first().copied().unwrap_or_default().to_owned();
+    if command == "replay" {
+        // The parser would take a lone hyphen for an unknown option.
+        typed.iter_mut().filter(|word| **word == "-").for_each(|word| *word = STDIN);
+    }
     let mut args =
         Args::from_args(&["certstream"], &typed).map_err(|early| refused(&early, &command))?;
     if let Command::Replay(replay) = &mut args.command {
@@ -95,6 +100,19 @@ pub fn parse(words: &[String]) -> Result<Args, Early> {
         });
     }
     Ok(args)
+}
+
+/// Where the subcommand stands that options go ahead of.
+fn command_behind_options(typed: &[&str]) -> Option<usize> {
+    let mut place = 0;
+    while let Some(word) = typed.get(place) {
+        if !word.starts_with('-') {
+            return SUBCOMMANDS.contains(word).then_some(place);
+        }
+        let takes_value = word.starts_with("--") && *word != "--" && !SWITCHES.contains(word);
+        place += if takes_value { 2 } else { 1 };
+    }
+    None
 }
 
 fn refused(early: &argh::EarlyExit, command: &str) -> Early {
@@ -175,6 +193,32 @@ mod tests {
         };
         assert_eq!(watch.server, ["ws://a/?x=1", "ws://b/"]);
         assert_eq!((watch.matchers, watch.anchor), (Some(3), Some(Anchor::Start)));
+    }
+
+    #[test]
+    fn options_may_go_ahead_of_the_command() {
+        for line in ["--quiet watch --server ws://a/", "-q --server=ws://a/ watch"] {
+            let Command::Watch(watch) = parse(&words(line)).expect("parses").command else {
+                panic!("watches")
+            };
+            assert!(watch.quiet && watch.server == ["ws://a/"], "{line}");
+        }
+        let Command::Replay(replay) = parse(&words("-q replay -")).expect("parses").command else {
+            panic!("replays")
+        };
+        assert_eq!(replay.captures, [PathBuf::from("-")]);
+        // A value that is called as a command is a value.
+        let Command::Watch(watch) = parse(&words("--database report")).expect("parses").command
+        else {
+            panic!("watches")
+        };
+        assert_eq!(watch.database, Some(PathBuf::from("report")));
+        let Command::Report(report) =
+            parse(&words("--database report report")).expect("parses").command
+        else {
+            panic!("reports")
+        };
+        assert_eq!(report.database, Some(PathBuf::from("report")));
     }
 
     #[test]

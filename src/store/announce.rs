@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use super::merge::{Domain, Hit, Merged};
+use super::merge::{Domain, Hit};
 use super::run::StoredRule;
 use super::upsert::StoredDomain;
 use crate::domain::Views;
 use crate::record::Record;
 use crate::stats::Counter;
+use crate::update::Evidence;
 
 /// Where committed records go.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct Announce {
     pub sender: Sender<Record>,
     /// Wait for room in the queue (`replay`), or drop and count (`watch`).
     pub wait: bool,
-    /// Every sighting, or new (domain, rule) pairs only. Sightings within one transaction are one
-    /// record.
+    /// Every sighting, one record each, or new (domain, rule) pairs only. New pairs of one domain
+    /// within one transaction are one record.
     pub every_sighting: bool,
     /// Counts what was dropped. Written by the writer.
     pub dropped: Arc<Counter>,
@@ -42,14 +43,14 @@ impl Announce {
     }
 }
 
-/// The record of a domain as it is stored now, with the rules of `hits`.
+/// The record of a domain as it is stored now, with the rules of `hits` and with `evidence`.
 pub(super) fn record<'h>(
     stored: &StoredDomain,
     domain: &Domain<'_>,
     registered_domain: Option<&str>,
     hits: impl Iterator<Item = &'h Hit>,
     new: bool,
-    merged: &Merged<'_>,
+    evidence: Option<&Evidence>,
     rules: &[StoredRule],
 ) -> Record {
     let mut views = Views::default();
@@ -73,9 +74,8 @@ pub(super) fn record<'h>(
         names_as_seen: domain.names.iter().map(|&name| name.to_owned()).collect(),
         ..Record::default()
     };
-    if let Some(slot) = domain.latest {
+    if let Some(evidence) = evidence {
         let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-        let evidence = merged.certificates[slot as usize].shown();
         record.issuer = owned(&evidence.issuer);
         record.subject_cn = owned(&evidence.subject_cn);
         record.serial = owned(&evidence.serial);

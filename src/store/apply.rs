@@ -8,11 +8,12 @@ use rusqlite::Connection;
 use super::announce::record;
 use super::merge::{Domain, Hit, Merged};
 use super::run::Run;
-use super::upsert::Upserts;
+use super::upsert::{StoredDomain, Upserts};
 use super::waiting::Waiting;
-use super::{gap, position, refused, unverified};
+use super::{gap, integer, position, refused, unverified};
 use crate::domain::registered_domain;
 use crate::record::Record;
+use crate::rule::RuleIndex;
 
 /// Which records a transaction is to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,19 +129,45 @@ impl<'t> Rows<'t> {
             }
         }
         self.outcome.new_pairs += new_hits.len() as u64;
-        let new = !new_hits.is_empty();
-        let (merged, rules) = (self.merged, &self.run.rules);
-        let reported = match self.report {
-            Report::NewPairs if new => {
-                record(&stored, domain, registered_domain, new_hits.into_iter(), new, merged, rules)
+        let rules = &self.run.rules;
+        match self.report {
+            Report::NewPairs if !new_hits.is_empty() => {
+                let evidence =
+                    domain.latest.map(|slot| self.merged.certificates[slot as usize].shown());
+                let hits = new_hits.into_iter();
+                let new = record(&stored, domain, registered_domain, hits, true, evidence, rules);
+                self.outcome.records.push(new);
             }
             Report::EverySighting => {
-                let hits = domain.hits.iter();
-                record(&stored, domain, registered_domain, hits, new, merged, rules)
+                let new_rules = new_hits.iter().map(|hit| hit.rule).collect();
+                self.report_each(stored, domain, registered_domain, new_rules);
             }
-            Report::Nothing | Report::NewPairs => return Ok(()),
-        };
-        self.outcome.records.push(reported);
+            Report::Nothing | Report::NewPairs => {}
+        }
         Ok(())
+    }
+
+    /// Reports each sighting of a domain, counted up to the one that is stored last. A pair is new
+    /// in the first sighting that has it.
+    fn report_each(
+        &mut self,
+        mut stored: StoredDomain,
+        domain: &Domain<'_>,
+        registered_domain: Option<&str>,
+        mut new_rules: Vec<RuleIndex>,
+    ) {
+        let rules = &self.run.rules;
+        stored.sightings -= integer(domain.sightings);
+        for sighting in &domain.apart {
+            stored.sightings += 1;
+            let alone = sighting.alone(rules);
+            let waiting = new_rules.len();
+            new_rules.retain(|rule| alone.hits.iter().all(|hit| hit.rule != *rule));
+            let new = new_rules.len() < waiting;
+            let hits = alone.hits.iter();
+            let evidence = sighting.evidence;
+            let each = record(&stored, &alone, registered_domain, hits, new, evidence, rules);
+            self.outcome.records.push(each);
+        }
     }
 }

@@ -1,13 +1,27 @@
 //! What SQLite answers when something goes wrong, and whether trying again can help.
 //!
 //! Owns the sorting of SQLite's errors into those that pass and those that end the run, and the
-//! remedies. How often something is tried again is the writer's business.
+//! remedies. How often and how long something is tried again is the writer's business.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
 use crate::error::Error;
+
+/// Whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hope {
+    /// The same would fail for ever: a corrupt file, a broken constraint, a file that was made
+    /// read-only.
+    None,
+    /// It may pass by itself, but if it goes on, somebody has to look: a disk that fails.
+    Some,
+    /// It passes once somebody outside lets go or makes room: another process's lock, a full
+    /// disk.
+    Lasting,
+}
 
 /// A failed statement, and what it was for.
 #[derive(Debug)]
@@ -22,33 +36,50 @@ impl Fault {
         Self { doing, error }
     }
 
-    /// Whether the cause lies outside and may pass: another process's lock, a full disk, a disk
-    /// that failed to write. Everything else (a corrupt file, a broken constraint, a file that
-    /// was made read-only) would fail the same way for ever.
-    pub fn may_pass(&self) -> bool {
-        matches!(
-            self.error.sqlite_error_code(),
+    /// Whether trying again can help.
+    pub fn hope(&self) -> Hope {
+        match self.error.sqlite_error_code() {
             Some(
                 ErrorCode::DatabaseBusy
-                    | ErrorCode::DatabaseLocked
-                    | ErrorCode::DiskFull
-                    | ErrorCode::SystemIoFailure
-                    | ErrorCode::CannotOpen
-                    | ErrorCode::OutOfMemory
-                    | ErrorCode::OperationInterrupted
-                    | ErrorCode::FileLockingProtocolFailed
-                    | ErrorCode::SchemaChanged
-            )
-        )
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::SchemaChanged,
+            ) => Hope::Lasting,
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Hope::Some,
+            _ => Hope::None,
+        }
+    }
+
+    /// The error that a run ends with: as [`into_error`](Self::into_error), and how many matched
+    /// rows have not been stored, after trying for `tried`.
+    pub fn into_end(self, file: &Path, rows: u64, tried: Duration) -> Error {
+        let tried = match tried.as_secs() {
+            0 => String::new(),
+            seconds => format!(", for {seconds} s"),
+        };
+        let (doing, why) = (self.doing, &self.error);
+        let what = format!(
+            "cannot {doing}: {why}{tried}; {rows} matched rows, and what came after them, are not \
+             stored"
+        );
+        told(what, self.error.sqlite_error_code(), file)
     }
 
     /// The error a person reads: the file, what failed there, and the remedy.
     pub fn into_error(self, file: &Path) -> Error {
-        let error = Error::failed(format!("cannot {}: {}", self.doing, self.error)).in_file(file);
-        match remedy(self.error.sqlite_error_code()) {
-            Some(remedy) => error.remedy(remedy),
-            None => error,
-        }
+        let what = format!("cannot {}: {}", self.doing, self.error);
+        told(what, self.error.sqlite_error_code(), file)
+    }
+}
+
+fn told(what: String, code: Option<ErrorCode>, file: &Path) -> Error {
+    let error = Error::failed(what).in_file(file);
+    match remedy(code) {
+        Some(remedy) => error.remedy(remedy),
+        None => error,
     }
 }
 

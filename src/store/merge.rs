@@ -41,6 +41,26 @@ pub(super) struct Domain<'m> {
     pub latest: Option<Slot>,
     /// Ascending by rule, without repeats.
     pub hits: Vec<Hit>,
+    /// Each sighting by itself, in their order; empty where nobody asked for them.
+    pub apart: Vec<Sighting<'m>>,
+}
+
+/// One certificate update that held a domain.
+#[derive(Debug)]
+pub(super) struct Sighting<'m> {
+    row: &'m MatchedDomain,
+    seen: i64,
+    pub evidence: Option<&'m Evidence>,
+}
+
+impl<'m> Sighting<'m> {
+    /// The domain as if it had been sighted this one time.
+    pub fn alone(&self, rules: &[StoredRule]) -> Domain<'m> {
+        let mut domain = Domain::new(&self.row.domain);
+        domain.sight(self.row, self.seen, None, rules, 1);
+        domain.sort();
+        domain
+    }
 }
 
 /// A rule that hit a domain, once or more.
@@ -97,8 +117,9 @@ impl<'m> Certificate<'m> {
 }
 
 impl<'m> Merged<'m> {
-    /// Merges `messages`, in their order; `rules` are those of the run.
-    pub fn of(messages: &'m [Matched], rules: &[StoredRule]) -> Self {
+    /// Merges `messages`, in their order; `rules` are those of the run. `apart`: whether to keep
+    /// each sighting by itself as well.
+    pub fn of(messages: &'m [Matched], rules: &[StoredRule], apart: bool) -> Self {
         let rows = messages.iter().map(|message| message.rows.len()).sum();
         let mut domains: Vec<Domain<'m>> = Vec::with_capacity(rows);
         let mut places: HashMap<&'m str, usize> = HashMap::with_capacity(rows);
@@ -113,12 +134,15 @@ impl<'m> Merged<'m> {
                     domains.len() - 1
                 });
                 let certificate = row.certificate.map(|index| index as usize);
-                let seen = certificate
-                    .and_then(|index| message.certificates[index].seen)
-                    .unwrap_or(message.received);
+                let evidence = certificate.map(|index| &message.certificates[index]);
+                let seen = evidence.and_then(|evidence| evidence.seen).unwrap_or(message.received);
                 let slot = certificate.and_then(|index| slots[index]);
                 let again = matches!(message.source, Source::Again { .. });
                 domains[place].sight(row, seen, slot, rules, u64::from(!again));
+                // A second reading is no further sighting.
+                if apart && !again {
+                    domains[place].apart.push(Sighting { row, seen, evidence });
+                }
             }
         }
         domains.iter_mut().for_each(Domain::sort);
@@ -138,6 +162,7 @@ impl<'m> Domain<'m> {
             certificates: Vec::new(),
             latest: None,
             hits: Vec::new(),
+            apart: Vec::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use rusqlite::TransactionBehavior;
 
 use super::announce::Announce;
 use super::apply::{Outcome, Report, apply};
-use super::fault::Fault;
+use super::fault::{Fault, Hope};
 use super::gap::Episode;
 use super::merge::Merged;
 use super::refused::Ledger;
@@ -34,6 +34,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause: bounds how long a disk that works again stays unused.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a disk that fails is tried again before the run ends: a storage that is swapped or
+/// reconnected comes back within this, and what nobody mends must not go unnoticed for days.
+const DISK_PATIENCE: Duration = Duration::from_secs(300);
+
 /// Applies what the matchers found, feed by feed in sequence, and commits it.
 #[derive(Debug)]
 pub struct Writer {
@@ -51,6 +55,8 @@ pub struct Writer {
     stats: Arc<WriterStats>,
     backlog: Arc<Backlog>,
     announce: Option<Announce>,
+    /// See [`DISK_PATIENCE`].
+    pub(super) disk_patience: Duration,
     #[cfg(test)]
     pub(super) faults: super::tests::Faults,
 }
@@ -83,6 +89,7 @@ impl Writer {
             stats,
             backlog,
             announce,
+            disk_patience: DISK_PATIENCE,
             #[cfg(test)]
             faults: super::tests::Faults::default(),
         }
@@ -170,7 +177,8 @@ impl Writer {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.refused = self.refused.changes(&self.register);
         let run = self.store.run.take().ok_or_else(|| Error::failed("no run has begun"))?;
-        let merged = Merged::of(&waiting.messages, &run.rules);
+        let apart = self.report() == Report::EverySighting;
+        let merged = Merged::of(&waiting.messages, &run.rules, apart);
         let outcome = self.store_transaction(&run, &waiting, &merged);
         drop(merged);
         self.store.run = Some(run);
@@ -203,6 +211,7 @@ impl Writer {
         let mut written = None;
         let mut pause = FIRST_PAUSE;
         let mut tries = 1_u32;
+        let started = Instant::now();
         loop {
             let fault = match self.attempt(run, waiting, merged, tries > 1, &mut written) {
                 Ok(outcome) => {
@@ -211,9 +220,18 @@ impl Writer {
                     }
                     return Ok(outcome);
                 }
-                Err(fault) if fault.may_pass() => fault,
-                Err(fault) => return Err(fault.into_error(&self.store.file)),
+                Err(fault) => fault,
             };
+            let tried = started.elapsed();
+            let go_on = match fault.hope() {
+                Hope::None => false,
+                Hope::Some => tried < self.disk_patience,
+                Hope::Lasting => true,
+            };
+            if !go_on {
+                let rows = self.stats.waiting.load(Ordering::Relaxed);
+                return Err(fault.into_end(&self.store.file, rows, tried));
+            }
             // One line for the episode: the rows wait in memory meanwhile.
             if tries == 1 {
                 let error = fault.into_error(&self.store.file);
@@ -235,6 +253,7 @@ impl Writer {
         again: bool,
         written: &mut Option<Outcome>,
     ) -> Result<Outcome, Fault> {
+        let report = self.report();
         let connection = &mut self.store.connection;
         // Some errors roll back by themselves, others leave the transaction open.
         if !connection.is_autocommit() {
@@ -248,11 +267,6 @@ impl Writer {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| Fault::new("begin a transaction", error))?;
-        let report = match &self.announce {
-            None => Report::Nothing,
-            Some(announce) if announce.every_sighting => Report::EverySighting,
-            Some(_) => Report::NewPairs,
-        };
         // A crash before COMMIT leaves the last transaction's rows and positions: the feed's
         // prefix that ends there.
         *written = Some(
@@ -266,6 +280,14 @@ impl Writer {
         #[cfg(test)]
         self.faults.after_commit().map_err(|error| Fault::new("commit", error))?;
         Ok(written.take().unwrap_or_default())
+    }
+
+    fn report(&self) -> Report {
+        match &self.announce {
+            None => Report::Nothing,
+            Some(announce) if announce.every_sighting => Report::EverySighting,
+            Some(_) => Report::NewPairs,
+        }
     }
 
     /// Says what a lost matcher left unstored.

@@ -12,6 +12,7 @@ mod upgrade;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use log::Level;
 use tungstenite::WebSocket;
 
 pub use settings::{Settings, Timings};
@@ -37,6 +38,7 @@ pub fn run(settings: &Settings, intake: Intake, stop: &Stop) -> Result<()> {
         stop,
         back_off: BackOff::new(settings.timings.pause, settings.timings.longest_pause),
         connected_before: false,
+        refused_since: None,
         unread_since: now_micros(),
         gap_is_open: false,
     };
@@ -55,6 +57,8 @@ struct Feed<'a> {
     stop: &'a Stop,
     back_off: BackOff,
     connected_before: bool,
+    /// Since when the server has turned us away each time.
+    refused_since: Option<Instant>,
     /// Since when nothing is received, in microseconds since the Unix epoch; stands while not
     /// connected.
     unread_since: i64,
@@ -68,10 +72,10 @@ impl<'a> Feed<'a> {
                 Ok(socket) => self.receive(socket),
                 Err(trouble) => trouble,
             };
-            let (what, stay_away, level) = match trouble {
+            let (what, stay_away, level) = match self.judge(trouble) {
                 // Who requested the stop, or lost the matchers, reports it.
                 Trouble::Stopped | Trouble::Closed => return Ok(()),
-                Trouble::Lasting { error } => {
+                Trouble::Lasting { error } | Trouble::Refused { error } => {
                     let _ = self.open_gap(&error.to_string());
                     return Err(error);
                 }
@@ -84,6 +88,21 @@ impl<'a> Feed<'a> {
             log::log!(level, "{}: {what}; next attempt in {:.1} s", self.name, pause.as_secs_f64());
             connect::sleep(pause, self.stop)
                 .map_err(|error| Error::failed(format!("{}: {error}", self.name)))?;
+        }
+    }
+
+    /// A server that we have been connected to may turn us away while it starts again: for a time
+    /// that is trouble which may pass.
+    fn judge(&mut self, trouble: Trouble) -> Trouble {
+        let Trouble::Refused { error } = trouble else {
+            self.refused_since = None;
+            return trouble;
+        };
+        let since = *self.refused_since.get_or_insert_with(Instant::now);
+        if self.connected_before && since.elapsed() < self.settings.timings.refused {
+            Trouble::Passing { what: error.to_string(), stay_away: None, level: Level::Error }
+        } else {
+            Trouble::lasting(error)
         }
     }
 

@@ -39,6 +39,9 @@ pub struct Timings {
     pub pause: Duration,
     /// The longest pause of all, unless the server asks for more.
     pub longest_pause: Duration,
+    /// How long a server that we have been connected to may turn us away (403, 404) before the
+    /// feed ends.
+    pub refused: Duration,
     /// A connection that lived for this long starts the pauses afresh.
     pub healthy: Duration,
 }
@@ -51,6 +54,7 @@ impl Default for Timings {
             unread: Duration::from_secs(10),
             pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(60),
+            refused: Duration::from_secs(600),
             healthy: Duration::from_secs(60),
         }
     }

@@ -24,6 +24,12 @@ pub(super) enum Trouble {
         /// How loudly to say it.
         level: Level,
     },
+    /// The server turns us away. Only other settings can end that, unless a connection has been
+    /// made before: a server that is starting again may answer so for a while.
+    Refused {
+        /// What the run ends with, if it lasts; for a person, escaped.
+        error: Error,
+    },
     /// Trying again would not help; for a person, escaped.
     Lasting {
         /// What the run ends with.

@@ -76,11 +76,11 @@ fn request(settings: &Settings) -> Result<Request, Trouble> {
 fn refused(status: StatusCode, headers: &HeaderMap, settings: &Settings) -> Trouble {
     let name = settings.feed_name();
     let token_sent = settings.authorization().is_some();
-    let lasting = |why: &str, remedy: String| {
-        Trouble::lasting(
-            Error::failed(format!("{name}: the server answered {status}: {why}")).remedy(remedy),
-        )
+    let error = |why: &str, remedy: String| {
+        Error::failed(format!("{name}: the server answered {status}: {why}")).remedy(remedy)
     };
+    let lasting = |why: &str, remedy| Trouble::lasting(error(why, remedy));
+    let refused = |why: &str, remedy| Trouble::Refused { error: error(why, remedy) };
     match status.as_u16() {
         401 if token_sent => lasting(
             "it does not accept the token",
@@ -90,12 +90,12 @@ fn refused(status: StatusCode, headers: &HeaderMap, settings: &Settings) -> Trou
             "it wants a token",
             "put the token into an environment variable and name that as `token_env`".into(),
         ),
-        403 => lasting(
+        403 => refused(
             "it does not let us in",
             "ask its operator to add this machine's address to the allow-list, or check the token"
                 .into(),
         ),
-        404 => lasting(
+        404 => refused(
             "this stream is disabled on that server, or does not exist",
             format!("write another path: {STREAMS}"),
         ),

@@ -182,3 +182,36 @@ fn records_tell_new_pairs_or_every_sighting() {
     let every = record_of(true, &base, message(4, vec![row("shop.a.example")]));
     assert_eq!((every[0].rules.as_slice(), every[0].new), (&["one".to_owned()][..], false));
 }
+
+#[test]
+fn every_sighting_of_a_transaction_is_a_record_of_its_own() {
+    let base = Base::new();
+    base.write(vec![message(1, vec![row("a.example")])]);
+    let (sender, records) = unbounded();
+    let announce = Announce { sender, wait: true, every_sighting: true, dropped: Arc::default() };
+    let of_both_rules = MatchedDomain {
+        hits: [0, 1].map(|rule| Hit { rule, views: Views::A_LABEL, gave_up: false }).into(),
+        names_as_seen: vec!["*.a.example".into()],
+        ..row_of("a.example", 0)
+    };
+    let precertificate = evidence("01", SHA_FINAL, "PrecertLogEntry");
+    let messages = vec![
+        message(2, vec![row("a.example")]),
+        with_certificates(3, vec![of_both_rules], vec![precertificate]),
+        message(4, vec![row("a.example")]),
+    ];
+    base.write_with(base.writer(Some(announce)), messages).unwrap();
+    assert_eq!(base.stats.commits.get(), 2, "each run's messages are one transaction");
+    let shown: Vec<(u64, bool, usize, usize, Option<String>)> = records
+        .try_iter()
+        .map(|r| (r.sightings, r.new, r.rules.len(), r.names_as_seen.len(), r.update_type))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (2, false, 1, 0, None),
+            (3, true, 2, 1, Some("PrecertLogEntry".to_owned())),
+            (4, false, 1, 0, None)
+        ]
+    );
+}

@@ -47,6 +47,24 @@ fn a_fault_that_cannot_pass_ends_the_run_and_keeps_what_was_committed() {
 }
 
 #[test]
+fn a_disk_that_goes_on_failing_ends_the_run_and_says_what_is_not_stored() {
+    let base = Base::new();
+    base.write(vec![message(1, vec![row("a.example")])]);
+    let mut writer = base.writer(None);
+    writer.disk_patience = std::time::Duration::from_millis(30);
+    let failing = std::iter::repeat_with(|| sqlite_error(ffi::SQLITE_IOERR));
+    writer.faults.before_commit.extend(failing.take(100));
+    let rows = vec![row("b.example"), row("c.example")];
+    let error = base.write_with(writer, vec![message(2, rows)]).unwrap_err().to_string();
+    for part in ["certs.db: cannot commit: disk I/O", "; 2 matched rows, ", "see the system's log"]
+    {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(base.stats.retries.get() > 1, "it was tried again first");
+    assert_eq!(base.sightings(), ["a.example 1"]);
+}
+
+#[test]
 fn another_process_that_holds_the_write_lock_costs_nothing() {
     let base = Base::new();
     let writer = base.writer(None);
