@@ -28,7 +28,10 @@ fn configs_that_are_missing_unreadable_or_wrong() {
     assert!(shown.contains("remedy: did you mean `server`?"), "{shown}");
     folder.write("config.yaml", "rules: [{name: a, pattern: a}]\n");
     let shown = complaint(&folder, &["watch"], 2);
-    assert!(shown.contains("certstream.server: there is no server to watch"), "{shown}");
+    assert!(
+        shown.contains("certstream.server: there is nothing to watch: no server, and no CT logs"),
+        "{shown}"
+    );
     folder.write("config.yaml", "certstream: {server: ['ws://a/', 'ws://a/']}\nrules: [x]\n");
     let shown = complaint(&folder, &["watch"], 2);
     assert!(shown.contains("certstream.server: ws://a/ stands twice"), "{shown}");
@@ -67,7 +70,7 @@ fn allowed_domains_that_are_none() {
         folder
             .write("config.yaml", format!("rules: [x]\nallow:\n  - ok.example\n  - '{written}'\n"));
         let shown = complaint(&folder, &["replay", "empty.jsonl"], 2);
-        let place = format!("config.yaml:4:5: allow[1]: `{written}` is no domain");
+        let place = format!("config.yaml:4:5: allow[2]: `{written}` is no domain");
         assert!(shown.contains(&place), "{shown}");
     }
 }
