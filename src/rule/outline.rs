@@ -52,3 +52,85 @@ fn repeated(sub: Hir, least: usize, most: usize, greedy: bool) -> Hir {
         (None, _) => anything(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use regex_automata::meta::Regex;
+
+    use crate::rule::{Anchor, Pattern, Syntax, fancy};
+
+    /// Patterns in which something that need not stand in a match is easily taken for required.
+    const PATTERNS: [&str; 22] = [
+        "pay(?=pal)",
+        "(?!www)pay",
+        "(?<=secure-)pay|bank",
+        r"^(?!.*\.paypal\.com$).*paypal",
+        r"(pay|bank)-\1",
+        r"(?P<a>pay|bank)-(?P=a)",
+        "(?>pay|paypal)pal",
+        "(?:pay)?+pal",
+        "[a-z]++-",
+        "(?P<a>pay)?(?(a)pal|bank)",
+        "(secure-)?(?(1)pay|bank)",
+        "(?(1)x|pay)(x)?",
+        "(?:pay(?!pal)|bank){1,2}",
+        r"(?:(?!-)[\w.])+$",
+        "(?-i:[^P])ay(?!x)",
+        "(?-i:PAY)(?=-)",
+        r"pay\Kpal(?=x)|bank(?=-)",
+        r"\Gpay(?=-)",
+        r"(?s).(?=ay)",
+        r"[^\W_]+(?<!x)",
+        r"(?=\bpay)|(?!)",
+        r"(a{0})(?=.)|é(?!a)",
+    ];
+    const DOMAINS: [&str; 9] = [
+        "pay.com",
+        "paypal.com",
+        "secure-pay.de",
+        "pay-pay.org",
+        "bank-bank.bank",
+        "secure-bank.a",
+        "www.paypalx.com",
+        "x-1.example",
+        "okay.b",
+    ];
+
+    #[test]
+    fn is_never_narrower_than_the_pattern() {
+        for written in PATTERNS {
+            for anchor in [Anchor::Search, Anchor::Start] {
+                let parsed = Pattern::parse(written, anchor).expect(written);
+                let Syntax::Backtracking { pattern, outline } = parsed.syntax else {
+                    panic!("{written} needs backtracking")
+                };
+                let exact = fancy(&pattern).expect(written);
+                let outline = Regex::builder().build_from_hir(&outline).expect(written);
+                let found = DOMAINS.iter().filter(|domain| {
+                    let found = exact.is_match(domain).expect("within the step limit");
+                    assert!(!found || outline.is_match(domain), "{written} on {domain}");
+                    found
+                });
+                // Of a pattern that finds nothing every outline is wide enough.
+                assert!(found.count() > 0 || anchor == Anchor::Start, "{written}");
+            }
+        }
+    }
+
+    #[test]
+    fn keeps_what_every_match_holds() {
+        let table = [
+            (r"^(?!.*\.paypal\.com$).*paypal", "paypal.com", "example.com"),
+            ("(?<![a-z])flickr(?![a-z])", "xflickr.de", "flick.de"),
+            (r"(?:bank)(\w)\1", "banks", "ban.k"),
+        ];
+        for (written, inside, outside) in table {
+            let parsed = Pattern::parse(written, Anchor::Search).expect(written);
+            let Syntax::Backtracking { outline, .. } = parsed.syntax else {
+                panic!("{written} needs backtracking")
+            };
+            let outline = Regex::builder().build_from_hir(&outline).expect(written);
+            assert!(outline.is_match(inside) && !outline.is_match(outside), "{written}");
+        }
+    }
+}

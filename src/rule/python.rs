@@ -4,6 +4,9 @@
 //! of the facts: the documentation of Python's `re` module and of the `regex` crate. The table
 //! in the README lists what is rewritten; a test each stands below.
 
+mod class;
+mod group;
+
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -48,10 +51,15 @@ pub fn rewrite(written: &str) -> Result<Rewritten, Fault> {
         column: 1,
         out: Rewritten::default(),
         verbose: false,
+        outer_verbose: Vec::new(),
+        groups: 0,
+        conditions: Vec::new(),
     };
     while rewriter.rest.peek().is_some() {
         rewriter.piece()?;
     }
+    // Here, because a group may stand behind the condition that asks for it.
+    rewriter.check_conditions()?;
     Ok(rewriter.out)
 }
 
@@ -60,8 +68,14 @@ struct Rewriter<'p> {
     /// Of the next character of `rest`.
     column: u64,
     out: Rewritten,
-    /// Whether `(?x)` was seen: blanks and comments then mean nothing outside classes.
+    /// Whether `(?x)` holds: blanks and comments then mean nothing outside classes.
     verbose: bool,
+    /// What `verbose` was outside each group that is open, the innermost last.
+    outer_verbose: Vec<bool>,
+    /// Capturing groups so far.
+    groups: usize,
+    /// The groups that conditions ask for by number, and the columns they do so at.
+    conditions: Vec<(usize, u64)>,
 }
 
 impl Rewriter<'_> {
@@ -70,9 +84,13 @@ impl Rewriter<'_> {
         self.rest.next()
     }
 
-    /// Takes the next character if it is `wanted`.
-    fn take(&mut self, wanted: char) -> bool {
-        self.rest.peek() == Some(&wanted) && self.next().is_some()
+    /// Takes `wanted` if the rest begins with it.
+    fn take(&mut self, wanted: &str) -> bool {
+        let begins = self.begins_with(wanted);
+        if begins {
+            self.skip(wanted.chars().count());
+        }
+        begins
     }
 
     /// Whether the rest begins with `prefix`.
@@ -94,7 +112,6 @@ impl Rewriter<'_> {
     /// Writes a literal character, escaped wherever Rust might read more into it.
     fn literal(&mut self, c: char) {
         match c {
-            ' ' => self.out.pattern.push_str(r"\x20"),
             '<' | '>' => self.out.pattern.push(c),
             c if c.is_ascii_punctuation() => self.out.pattern.extend(['\\', c]),
             c if c.is_ascii_control() => {
@@ -118,11 +135,15 @@ impl Rewriter<'_> {
                 self.quantifier_suffix(column)
             }
             '{' => self.brace(column),
-            '.' | '^' | '$' | '|' | ')' => {
+            ')' => {
+                self.group_end();
+                Ok(())
+            }
+            '.' | '^' | '$' | '|' => {
                 self.out.pattern.push(c);
                 Ok(())
             }
-            c if self.verbose && c.is_whitespace() => Ok(()),
+            ' ' | '\t'..='\r' if self.verbose => Ok(()),
             '#' if self.verbose => {
                 while self.next().is_some_and(|c| c != '\n') {}
                 Ok(())
@@ -198,8 +219,8 @@ impl Rewriter<'_> {
         };
         match c {
             'Z' => self.out.pattern.push_str(r"\z"),
-            '1'..='9' => self.back_reference(c),
-            '0' => self.octal(0),
+            '1'..='9' => return self.back_reference(c, column),
+            '0' => return self.octal(0, column),
             'N' => return self.fault(column, r"\N{…} names are not known here: write \u and hex"),
             c if c.is_ascii_alphanumeric() || c == '<' || c == '>' => self.rust_escape(c),
             c => self.literal(c),
@@ -226,11 +247,11 @@ impl Rewriter<'_> {
     }
 
     /// `\1` to `\99`, or three octal digits.
-    fn back_reference(&mut self, first: char) {
+    fn back_reference(&mut self, first: char, column: u64) -> Result<(), Fault> {
         let is_octal = |c: &char| ('0'..='7').contains(c);
         let ahead: Vec<char> = self.rest.clone().take(2).collect();
         if is_octal(&first) && ahead.len() == 2 && ahead.iter().all(is_octal) {
-            return self.octal(first.to_digit(8).unwrap_or(0));
+            return self.octal(first.to_digit(8).unwrap_or(0), column);
         }
         let mut group = String::from(first);
         if let Some(digit) = self.rest.next_if(char::is_ascii_digit) {
@@ -240,258 +261,23 @@ impl Rewriter<'_> {
         // Alone in a group of its own: a digit may follow.
         self.out.pattern.push_str(&format!(r"(?:\{group})"));
         self.out.backtracking = true;
+        Ok(())
     }
 
     /// The rest of an octal escape whose first digit was `value`: at most two more digits.
-    fn octal(&mut self, mut value: u32) {
+    fn octal(&mut self, mut value: u32, column: u64) -> Result<(), Fault> {
         for _ in 0..2 {
             let Some(digit) = self.rest.next_if(|c| ('0'..='7').contains(c)) else { break };
             self.column += 1;
             value = value * 8 + digit.to_digit(8).unwrap_or(0);
         }
+        if value > 0o377 {
+            return self.fault(column, r"an octal escape goes no further than \377");
+        }
         self.out.pattern.push_str(&format!(r"\x{{{value:x}}}"));
-    }
-
-    /// After `(`.
-    fn group(&mut self, column: u64) -> Result<(), Fault> {
-        if !self.take('?') {
-            self.out.pattern.push('(');
-            return Ok(());
-        }
-        if self.begins_with("#") {
-            while self.next().is_some_and(|c| c != ')') {}
-            return Ok(());
-        }
-        if self.begins_with("P=") {
-            self.skip(2);
-            let name = self.until(')', column)?;
-            self.out.pattern.push_str(&format!(r"(?:\k<{name}>)"));
-            self.out.backtracking = true;
-            return Ok(());
-        }
-        if self.take(':') {
-            self.out.pattern.push_str("(?:");
-            return Ok(());
-        }
-        let hard = ["=", "!", "<=", "<!", ">"];
-        if let Some(opening) = hard.iter().find(|opening| self.begins_with(opening)) {
-            self.skip(opening.len());
-            self.out.pattern.push_str("(?");
-            self.out.pattern.push_str(opening);
-            self.out.backtracking = true;
-            return Ok(());
-        }
-        if self.begins_with("(") {
-            self.skip(1);
-            let condition = self.until(')', column)?;
-            self.out.pattern.push_str(&format!("(?({condition})"));
-            self.out.backtracking = true;
-            return Ok(());
-        }
-        // A named group, as Python or as Rust writes it.
-        let named = ["P<", "<"].into_iter().find(|opening| self.begins_with(opening));
-        if let Some(opening) = named {
-            self.skip(opening.len());
-            let name = self.until('>', column)?;
-            self.out.pattern.push_str(&format!("(?{opening}{name}>"));
-            return Ok(());
-        }
-        self.flags(column)
-    }
-
-    /// Inline flags, for the rest `(?i)` or for a group `(?i:`. Python's `a` and `u` say what is
-    /// so here anyway: names are ASCII. `-i` is left out: names hold no upper case, so a pattern
-    /// that asks for it would never match.
-    fn flags(&mut self, column: u64) -> Result<(), Fault> {
-        let mut flags = String::new();
-        let mut minds_case = false;
-        loop {
-            match self.next() {
-                Some('a' | 'u') => {}
-                Some('i') if flags.contains('-') => minds_case = true,
-                Some('L') => {
-                    return self.fault(column, "the flag L is for Python's bytes patterns");
-                }
-                Some(c @ ('i' | 'm' | 's' | 'x' | '-' | 'U' | 'R')) => {
-                    self.verbose |= c == 'x' && !flags.contains('-');
-                    flags.push(c);
-                }
-                Some(end @ (':' | ')')) => {
-                    if minds_case && flags.ends_with('-') {
-                        flags.pop();
-                    }
-                    if end == ':' || !flags.is_empty() {
-                        self.out.pattern.push_str(&format!("(?{flags}{end}"));
-                    }
-                    return Ok(());
-                }
-                Some(c) => return self.fault(column, format!("(?{c} opens no known group")),
-                None => return self.fault(column, "the pattern ends inside (?"),
-            }
-        }
-    }
-
-    /// The text up to `end`, which is taken too.
-    fn until(&mut self, end: char, column: u64) -> Result<String, Fault> {
-        let mut text = String::new();
-        loop {
-            match self.next() {
-                Some(c) if c == end => return Ok(text),
-                Some(c) => text.push(c),
-                None => return self.fault(column, format!("the pattern ends before a {end}")),
-            }
-        }
-    }
-
-    /// After `[`. Python knows neither nested classes nor set operations: `[`, `&&`, `--` and
-    /// `~~` are plain characters. `[:alpha:]` and its like stay what Rust makes of them.
-    fn class(&mut self, column: u64) -> Result<(), Fault> {
-        self.out.pattern.push('[');
-        if self.take('^') {
-            self.out.pattern.push('^');
-        }
-        let mut first = true;
-        loop {
-            if self.rest.peek().is_none() {
-                return self.fault(column, "the class is not closed: a ] is missing");
-            }
-            if !first && self.take(']') {
-                self.out.pattern.push(']');
-                return Ok(());
-            }
-            first = false;
-            if let Some(posix) = self.posix_class() {
-                self.skip(posix.chars().count());
-                self.out.pattern.push_str(&posix);
-                continue;
-            }
-            self.class_member(column)?;
-            // A hyphen with something to its right makes a range, else it is a hyphen.
-            if self.rest.peek() == Some(&'-') && self.rest.clone().nth(1) != Some(']') {
-                self.next();
-                self.out.pattern.push('-');
-                if self.rest.peek().is_some() {
-                    self.class_member(column)?;
-                }
-            }
-        }
-    }
-
-    fn posix_class(&self) -> Option<String> {
-        let rest: String = self.rest.clone().take(12).collect();
-        let name = rest.strip_prefix("[:")?.split_once(":]")?.0;
-        let known =
-            ["alnum", "alpha", "ascii", "blank", "digit", "lower", "punct", "upper", "word"];
-        let plain = name.strip_prefix('^').unwrap_or(name);
-        (known.contains(&plain) || plain == "xdigit").then(|| format!("[:{name}:]"))
-    }
-
-    /// One character or escape inside a class.
-    fn class_member(&mut self, column: u64) -> Result<(), Fault> {
-        let at = self.column;
-        match self.next() {
-            Some('\\') => match self.next() {
-                Some('b') => self.out.pattern.push_str(r"\x08"),
-                Some(c @ '0'..='7') => self.octal(c.to_digit(8).unwrap_or(0)),
-                Some(c) if c.is_ascii_alphanumeric() => self.rust_escape(c),
-                Some(c) => self.literal(c),
-                None => return self.fault(at, "the pattern ends in a backslash"),
-            },
-            Some(c) => self.literal(c),
-            None => return self.fault(column, "the class is not closed: a ] is missing"),
-        }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rust(written: &str) -> String {
-        rewrite(written).unwrap_or_else(|fault| panic!("{written}: {fault:?}")).pattern
-    }
-
-    #[test]
-    fn python_spellings_become_rust_ones() {
-        let table = [
-            (r"com\Z", r"com\z"),
-            (r"(?P<a>x)(?P=a)", r"(?P<a>x)(?:\k<a>)"),
-            (r"(x)\1", r"(x)(?:\1)"),
-            (r"(x)\10", r"(x)(?:\10)"),
-            ("a{,3}", "a{0,3}"),
-            ("a{2,}", "a{2,}"),
-            ("a{2}", "a{2}"),
-            ("a{,}", "a{0,}"),
-            ("{", r"\{"),
-            ("a{b}", r"a\{b\}"),
-            ("a{}", r"a\{\}"),
-            ("a{1", r"a\{1"),
-            ("[a[b]", r"[a\[b]"),
-            ("[]a]", r"[\]a]"),
-            ("[^]a]", r"[^\]a]"),
-            ("[a&&b]", r"[a\&\&b]"),
-            ("[a--b]", r"[a-\-b]"),
-            ("[a~~b|c]", r"[a\~\~b\|c]"),
-            ("[a-z-9]", r"[a-z\-9]"),
-            ("[-a]", r"[\-a]"),
-            ("[a-]", r"[a\-]"),
-            (r"[\w.-]", r"[\w\.\-]"),
-            (r"[\b]", r"[\x08]"),
-            ("[[:alpha:]_]", r"[[:alpha:]\_]"),
-            ("(?a)x", "x"),
-            ("(?u)x", "x"),
-            ("(?ai)x", "(?i)x"),
-            ("(?a:x)", "(?:x)"),
-            ("(?i:x)", "(?i:x)"),
-            ("(?-i:X)", "(?:X)"),
-            ("(?-i)X", "X"),
-            ("(?s-ix:X)", "(?s-x:X)"),
-            ("(?-xi:X)", "(?-x:X)"),
-            ("(?#why)x", "x"),
-            ("(?x) a b # c", "(?x)ab"),
-            (r"\012", r"\x{a}"),
-            (r"\0", r"\x{0}"),
-            (r"pay\-pal\/\_", r"pay\-pal\/\_"),
-            ("a]b}", r"a\]b\}"),
-            ("pay-pal", r"pay\-pal"),
-            (r"\bpay\b", r"\bpay\b"),
-            ("a+?b*?", "a+?b*?"),
-            (r"\p{Greek}\b{start}", r"\p{Greek}\b{start}"),
-            (r"(?<n>a)", r"(?<n>a)"),
-            (r"^(?:[^.]+\.)*x$", r"^(?:[^\.]+\.)*x$"),
-        ];
-        for (written, expected) in table {
-            assert_eq!(rust(written), expected, "{written}");
-        }
-    }
-
-    #[test]
-    fn tells_what_needs_backtracking() {
-        for hard in
-            ["(?=a)", "(?!a)", "(?<=a)b", "(?<!a)b", r"(a)\1", "(?>a)", "a++", "(a)?(?(1)b|c)"]
-        {
-            assert!(rewrite(hard).expect(hard).backtracking, "{hard}");
-        }
-        for easy in ["a+?", "(?:a)", "(?i)a", "(?P<n>a)", "[(?=)]", r"\(\?="] {
-            assert!(!rewrite(easy).expect(easy).backtracking, "{easy}");
-        }
-    }
-
-    #[test]
-    fn faults_name_their_column() {
-        let table =
-            [("abc\\", 4), ("ab[c", 3), ("a**", 2), (r"x\N{BULLET}", 2), ("(?Pq)", 1), ("(?L)", 1)];
-        for (written, column) in table {
-            assert_eq!(rewrite(written).expect_err(written).column, column, "{written}");
-        }
-    }
-
-    #[test]
-    fn columns_lead_back_to_the_written_pattern() {
-        let rewritten = rewrite("é{x}(y").expect("rewrites");
-        assert_eq!(rewritten.pattern, r"é\{x\}(y");
-        let paren = rewritten.pattern.find('(').expect("stands there");
-        assert_eq!(rewritten.column(paren), 5);
-    }
-}
+mod tests;
