@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -23,6 +23,9 @@ const WRITE_AT: usize = 64 * 1024;
 const AT_ONCE: usize = 4096;
 /// How long after the stop a slow reader is waited for: well within the two seconds a stop takes.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked whether stdout still has a reader while there is nothing to print. Days
+/// can lie between two matches.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows records on stdout.
 #[derive(Clone, Debug)]
@@ -71,7 +74,7 @@ impl Printer {
                 Err(TryRecvError::Empty) => {
                     // About to sleep: what has been printed must be visible.
                     self.write(&mut lines, patience)?;
-                    let Ok(record) = records.recv() else { return Ok(()) };
+                    let Some(record) = wait_for_record(records)? else { return Ok(()) };
                     record
                 }
             };
@@ -99,6 +102,29 @@ impl Printer {
         lines.clear();
         Ok(())
     }
+}
+
+/// Waits for the next record; none once no more can come.
+fn wait_for_record(records: &Receiver<Record>) -> io::Result<Option<Record>> {
+    loop {
+        match records.recv_timeout(LOOK_EVERY) {
+            Ok(record) => return Ok(Some(record)),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Timeout) if reader_is_gone()? => {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// Whether what is written to stdout can reach nobody any more.
+fn reader_is_gone() -> io::Result<bool> {
+    let stdout = io::stdout();
+    // An error and a hang-up are told unasked.
+    let mut end = [PollFd::new(&stdout, PollFlags::empty())];
+    retry_on_intr(|| poll(&mut end, Some(&Timespec::default())))?;
+    Ok(end[0].revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 /// How long the reader of stdout is waited for: without end, but for [`PATIENCE`] in all once the

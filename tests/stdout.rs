@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use tungstenite::Message;
 
-use crate::testenv::{Folder, Server, Tls};
+use crate::testenv::{Folder, Server, Tls, wait_until};
 
 /// The fields of a record, in their order.
 const FIELDS: [&str; 20] = [
@@ -98,4 +98,18 @@ fn a_reader_that_leaves_counts_as_a_first_signal() {
     assert!(folder.stderr().contains("stdout was closed"), "{}", folder.stderr());
     let stored = folder.texts("certstream.db", "SELECT domain FROM domains ORDER BY domain");
     assert_eq!(folder.lines("certstream.txt"), stored);
+}
+
+#[test]
+fn a_reader_that_leaves_is_noticed_without_a_match() {
+    let folder = Folder::new();
+    folder.write("rules.txt", "example\n");
+    let server = Server::start(Tls::Off, |visit| visit.upgrade()?.keep_open());
+    let words = ["--server", &server.url("/"), "--rules", "rules.txt"];
+    let mut program = folder.start_with(&words, Stdio::piped(), Stdio::null());
+    wait_until("it is connected", || folder.stderr().contains("connected"));
+    assert!(program.is_running());
+    drop(program.child().stdout.take());
+    assert_eq!(program.end().code(), Some(0), "{}", folder.stderr());
+    assert!(folder.stderr().contains("stdout was closed"), "{}", folder.stderr());
 }
