@@ -1,8 +1,8 @@
 //! Matches on stdout, one record a line.
 //!
 //! Owns the printing thread's work: text or JSON, flushed whenever no record is waiting. A closed
-//! pipe counts as a first signal: it asks for the stop, and nothing is lost but lines. Nor can a
-//! reader that sleeps keep a stopped run from its end, or the log from its screen.
+//! pipe counts as a first signal: it asks for the stop, and nothing is lost but lines, which are
+//! counted. Nor can a reader that sleeps keep a stopped run from its end, or the log from its screen.
 
 use std::io;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::record::Record;
+use crate::stats::Counter;
 use crate::stop::Stop;
 
 /// Bytes of lines after which they are written even though more records wait.
@@ -36,6 +37,8 @@ pub struct Printer {
     pub console: Console,
     /// Requested when the reader of stdout goes away.
     pub stop: Arc<Stop>,
+    /// Counts lines left out because stdout was no longer read. Written by the printer.
+    pub left_out: Arc<Counter>,
 }
 
 impl Printer {
@@ -44,11 +47,13 @@ impl Printer {
     /// # Errors
     /// When stdout cannot be written for another reason than a closed pipe.
     pub fn run(self, records: &Receiver<Record>) -> Result<()> {
-        let outcome = self.print(records, &mut Patience::default());
+        let mut lines = Vec::new();
+        let outcome = self.print(records, &mut lines, &mut Patience::default());
         if outcome.is_err() {
             self.stop.request();
-            // Whoever sends must not be left waiting for room.
-            records.iter().for_each(drop);
+            // To the end: whoever sends must not be left waiting for room.
+            let left_out = memchr::memchr_iter(b'\n', &lines).count() + records.iter().count();
+            self.left_out.add(left_out as u64);
         }
         match outcome {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -65,42 +70,55 @@ impl Printer {
         }
     }
 
-    fn print(&self, records: &Receiver<Record>, patience: &mut Patience) -> io::Result<()> {
-        let mut lines = String::new();
+    /// Prints by way of `lines`, where what could not be written is left.
+    fn print(
+        &self,
+        records: &Receiver<Record>,
+        lines: &mut Vec<u8>,
+        patience: &mut Patience,
+    ) -> io::Result<()> {
         loop {
             let record = match records.try_recv() {
                 Ok(record) => record,
-                Err(TryRecvError::Disconnected) => return self.write(&mut lines, patience),
+                Err(TryRecvError::Disconnected) => return self.write(lines, patience),
                 Err(TryRecvError::Empty) => {
                     // About to sleep: what has been printed must be visible.
-                    self.write(&mut lines, patience)?;
+                    self.write(lines, patience)?;
                     let Some(record) = wait_for_record(records)? else { return Ok(()) };
                     record
                 }
             };
-            if self.json {
-                lines.push_str(&record.to_json());
-            } else {
-                lines.push_str(&record.to_line());
-            }
-            lines.push('\n');
+            let line = if self.json { record.to_json() } else { record.to_line() };
+            lines.extend_from_slice(line.as_bytes());
+            lines.push(b'\n');
             if lines.len() >= WRITE_AT {
-                self.write(&mut lines, patience)?;
+                self.write(lines, patience)?;
             }
         }
     }
 
-    fn write(&self, lines: &mut String, patience: &mut Patience) -> io::Result<()> {
-        let mut rest = lines.as_bytes();
-        while !rest.is_empty() {
-            patience.wait_for_room(&self.stop)?;
-            let chunk = &rest[..rest.len().min(AT_ONCE)];
-            // Past std's buffer, which might write twice where there is room for once.
-            let write = || retry_on_intr(|| rustix::io::write(io::stdout(), chunk));
-            rest = &rest[self.console.above(write)?..];
-        }
-        lines.clear();
-        Ok(())
+    fn write(&self, lines: &mut Vec<u8>, patience: &mut Patience) -> io::Result<()> {
+        let mut written = 0;
+        let outcome = loop {
+            let rest = &lines[written..];
+            if rest.is_empty() {
+                break Ok(());
+            }
+            match self.write_some(rest, patience) {
+                Ok(more) => written += more,
+                Err(error) => break Err(error),
+            }
+        };
+        lines.drain(..written);
+        outcome
+    }
+
+    fn write_some(&self, rest: &[u8], patience: &mut Patience) -> io::Result<usize> {
+        patience.wait_for_room(&self.stop)?;
+        let chunk = &rest[..rest.len().min(AT_ONCE)];
+        // Past std's buffer, which might write twice where there is room for once.
+        let write = || retry_on_intr(|| rustix::io::write(io::stdout(), chunk));
+        Ok(self.console.above(write)?)
     }
 }
 

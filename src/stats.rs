@@ -200,6 +200,8 @@ pub struct Stats {
     pub writer: Arc<WriterStats>,
     /// Lines for stdout dropped because its reader was slow. Written by the writer.
     pub lines_dropped: Arc<Counter>,
+    /// Lines for stdout left out at the end because nobody read them. Written by the printer.
+    pub lines_left_out: Arc<Counter>,
 }
 
 impl Stats {

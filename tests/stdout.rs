@@ -1,6 +1,6 @@
 //! Matches on stdout: as lines, as JSON, and when nobody reads them any more.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use tungstenite::Message;
@@ -77,17 +77,39 @@ fn new_pairs_once_as_lines_or_as_json() {
 }
 
 #[test]
-fn a_reader_that_leaves_counts_as_a_first_signal() {
+fn every_sighting_is_a_line() {
     let folder = Folder::new();
-    folder.write("rules.txt", "example\n");
-    let server = Server::start(Tls::Off, |visit| {
+    capture(&folder);
+    let words = ["replay", "--rules", "rules.txt", "--every-sighting", "--json", "capture.jsonl"];
+    assert_eq!(folder.run(&words), 0);
+    let mut seen = std::collections::HashMap::new();
+    for line in folder.stdout().lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let count: &mut u64 = seen.entry(record["domain"].to_string()).or_default();
+        *count += 1;
+        assert_eq!(record["sightings"], *count);
+        assert_eq!(record["new"], *count == 1);
+    }
+    assert!(seen.len() == 10 && seen.values().all(|count| *count == 10), "{seen:?}");
+}
+
+/// An endless stream of new domains, as fast as the client reads.
+fn flood() -> Server {
+    Server::start(Tls::Off, |visit| {
         let mut peer = visit.upgrade()?;
         peer.send((0..).map(|n| {
             Message::text(format!(
                 r#"{{"message_type":"certificate_update","data":{{"leaf_cert":{{"all_domains":["n{n}.example.com"]}}}}}}"#
             ))
         }))
-    });
+    })
+}
+
+#[test]
+fn a_reader_that_leaves_counts_as_a_first_signal() {
+    let folder = Folder::new();
+    folder.write("rules.txt", "example\n");
+    let server = flood();
     let words = ["--server", &server.url("/"), "--rules", "rules.txt"];
     let mut program = folder.start_with(&words, Stdio::piped(), Stdio::null());
     let stdout = program.child().stdout.take().unwrap();
@@ -112,4 +134,26 @@ fn a_reader_that_leaves_is_noticed_without_a_match() {
     drop(program.child().stdout.take());
     assert_eq!(program.end().code(), Some(0), "{}", folder.stderr());
     assert!(folder.stderr().contains("stdout was closed"), "{}", folder.stderr());
+}
+
+#[test]
+fn every_line_that_a_sleeping_reader_misses_is_counted() {
+    let folder = Folder::new();
+    folder.write("rules.txt", "example\n");
+    let server = flood();
+    let words = ["--server", &server.url("/"), "--rules", "rules.txt"];
+    let mut program = folder.start_with(&words, Stdio::piped(), Stdio::null());
+    let mut stdout = program.child().stdout.take().unwrap();
+    folder.wait_for_position("certstream.db", 20_000);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let mut shown = String::new();
+    stdout.read_to_string(&mut shown).unwrap();
+    let stderr = folder.stderr();
+    let number_before = |words: &str| -> usize {
+        let before = stderr.split(words).next().unwrap();
+        before.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{words}: {stderr}"))
+    };
+    let whole = shown.bytes().filter(|byte| *byte == b'\n').count();
+    let not_shown = number_before(" lines not shown");
+    assert_eq!(whole + not_shown, number_before(" new pairs of domain and rule"));
 }

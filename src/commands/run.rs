@@ -81,6 +81,7 @@ impl Run {
             json: show.json,
             console: self.console.clone(),
             stop: Arc::clone(&stop),
+            left_out: Arc::clone(&stats.lines_left_out),
         });
         let outcome = Pipeline {
             sources: self.sources,
@@ -183,9 +184,9 @@ pub fn summary(stats: &Stats) -> String {
     if gave_up > 0 {
         line.push_str(&format!("; {gave_up} matches gave up and await review"));
     }
-    let lines = stats.lines_dropped.get();
+    let lines = stats.lines_dropped.get() + stats.lines_left_out.get();
     if lines > 0 {
-        line.push_str(&format!("; {lines} lines not shown because stdout was slow"));
+        line.push_str(&format!("; {lines} lines not shown because stdout was not read in time"));
     }
     line
 }
