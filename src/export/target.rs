@@ -9,8 +9,14 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use super::{BUFFER, Fault};
 use crate::error::Error;
+
+/// How the name of an export in the making begins; the process that makes it follows.
+const TEMPORARY: &str = ".certstream-export-";
 
 /// Mode of a file that was not there before, minus the umask.
 const NEW_FILE_MODE: u32 = 0o644;
@@ -76,7 +82,7 @@ pub fn resolved(path: &Path) -> PathBuf {
 }
 
 /// Lets `write` fill `file`. A crash or failure before the end leaves the file that was there; at
-/// most a `.certstream-export-*` stays behind beside it.
+/// most a `.certstream-export-*` stays behind beside it, until the next export into that folder.
 pub(super) fn replace(
     file: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), Fault>,
@@ -113,12 +119,16 @@ fn replace_file(
 ) -> Result<(), Fault> {
     let folder = folder_of(real);
     fs::create_dir_all(&folder).map_err(|error| unwritable(file, &error))?;
+    remove_abandoned(&folder);
     // In the same folder, because a rename does not cross file systems. Removed when dropped.
     let mut new = tempfile::Builder::new()
-        .prefix(".certstream-export-")
+        .prefix(&format!("{TEMPORARY}{}-", std::process::id()))
         .permissions(Permissions::from_mode(NEW_FILE_MODE))
         .tempfile_in(&folder)
         .map_err(|error| unwritable(file, &error))?;
+    // For those to whom our process id says nothing: containers that share this folder. Where the
+    // file system knows no locks, the id alone has to do.
+    let _ = new.as_file().try_lock();
     if let Some(old) = old {
         new.as_file().set_permissions(old.permissions())?;
     }
@@ -130,6 +140,31 @@ fn replace_file(
     // cannot do it is no reason to call it failed.
     let _ = File::open(&folder).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// Removes what exports that were killed have left in `folder`. Only a courtesy: whatever cannot be
+/// read, told or removed stays.
+fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| is_of_the_dead(&entry.file_name())) {
+        let path = entry.path();
+        // The lock is held until the file is gone.
+        if entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+            && fs::remove_file(&path).is_ok()
+        {
+            log::info!("{}: removed, its export was killed", path.display());
+        }
+    }
+}
+
+/// Whether `name` is that of an export in the making whose process has ended.
+fn is_of_the_dead(name: &OsStr) -> bool {
+    let rest = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
+    let pid = rest.and_then(|rest| rest.split_once('-')).and_then(|(pid, _)| pid.parse().ok());
+    let Some(pid) = pid.filter(|pid| *pid > 0).and_then(Pid::from_raw) else { return false };
+    test_kill_process(pid) == Err(Errno::SRCH)
 }
 
 fn folder_of(file: &Path) -> PathBuf {

@@ -332,6 +332,30 @@ fn a_failure_on_the_way_leaves_the_old_export() {
 }
 
 #[test]
+fn what_a_killed_export_left_is_removed_and_that_of_a_live_one_is_not() {
+    let database = Database::new(ROWS);
+    let mut killed = Command::new("sleep").arg("60").spawn().unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let temporary = |pid: u32, end: &str| format!(".certstream-export-{pid}-{end}");
+    let live = temporary(std::process::id(), "live");
+    // As one in another container looks, whose process ids are not ours.
+    let elsewhere = temporary(killed.id(), "elsewhere");
+    let abandoned = temporary(killed.id(), "abandoned");
+    for name in [&live, &elsewhere, &abandoned] {
+        fs::write(database.path(name), "half an exp").unwrap();
+    }
+    let held = fs::File::open(database.path(&elsewhere)).unwrap();
+    held.try_lock().unwrap();
+    fs::create_dir(database.path(&temporary(killed.id(), "folder"))).unwrap();
+    database.export_to(&database.path("out.txt"), &Filter::default(), Format::Text).unwrap();
+    let left = database.files();
+    assert!(!left.contains(&abandoned), "{left:?}");
+    assert!(left.contains(&live) && left.contains(&elsewhere), "{left:?}");
+    assert!(left.contains(&temporary(killed.id(), "folder")), "{left:?}");
+}
+
+#[test]
 fn places_that_cannot_be_written_are_named_with_a_remedy() {
     let database = Database::new(ROWS);
     let file = database.path("file");
