@@ -8,7 +8,7 @@ mod ct;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Origin, Result};
 use crate::rule::{Anchor, RuleEntry, allowed_domain};
 use crate::yaml::{Document, Field, Table};
 
@@ -77,6 +77,8 @@ pub struct Server {
     pub token_env: Option<String>,
     /// Further certificate authorities to trust, PEM.
     pub ca_file: Option<PathBuf>,
+    /// Where the URL was written; none for one from the command line.
+    pub origin: Option<Origin>,
 }
 
 /// The database's settings.
@@ -232,7 +234,8 @@ impl Config {
 impl Server {
     fn read(field: &Field<'_>, folder: &Path) -> Result<Self> {
         if field.is_text() {
-            return Ok(Self { url: field.text()?, token_env: None, ca_file: None });
+            let (url, origin) = (field.text()?, Some(field.origin()));
+            return Ok(Self { url, token_env: None, ca_file: None, origin });
         }
         let table = field.table(&SERVER_KEYS)?;
         let Some(url) = table.get("url") else {
@@ -246,6 +249,7 @@ impl Server {
                 Some(file) => Some(folder.join(file.text()?)),
                 None => None,
             },
+            origin: Some(url.origin()),
         })
     }
 }
@@ -353,6 +357,12 @@ mod tests {
             url: "wss://b/full-stream".to_owned(),
             token_env: Some("T".to_owned()),
             ca_file: Some(folder.path().join("ca.pem")),
+            origin: Some(Origin {
+                file: folder.path().join("config.yaml"),
+                line: 4,
+                column: 13,
+                key: "certstream.server[2].url".to_owned(),
+            }),
         };
         assert_eq!((config.servers.len(), &config.servers[1]), (2, &second));
         assert_eq!(config.anchor, Anchor::Start);

@@ -47,6 +47,19 @@ struct Parts {
     remedy: Option<String>,
 }
 
+/// Where in a file a value was written, for complaints that come once the file has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u64,
+    /// The column, from 1.
+    pub column: u64,
+    /// The dotted key.
+    pub key: String,
+}
+
 impl Error {
     /// A wrong command line, config or rule: exit code 2.
     pub fn usage(what: impl Into<String>) -> Self {
@@ -90,6 +103,17 @@ impl Error {
     pub fn at_key(mut self, key: impl Into<String>) -> Self {
         self.parts.key = Some(key.into());
         self
+    }
+
+    /// Names where the value was written that the error is about, unless it names a file itself: a
+    /// complaint about a file that the value names is at home there. A key that is named stays.
+    #[must_use]
+    pub fn written_at(mut self, origin: &Origin) -> Self {
+        if self.parts.file.is_some() {
+            return self;
+        }
+        self.parts.key.get_or_insert_with(|| origin.key.clone());
+        self.in_file(&origin.file).at_line(origin.line).at_column(origin.column)
     }
 
     /// Says what to do.
@@ -149,6 +173,16 @@ mod tests {
             "config.yaml:3:5: certstream.sever: unknown key\n  remedy: did you mean `server`?"
         );
         assert_eq!(error.exit(), ExitCode::Usage);
+    }
+
+    #[test]
+    fn takes_the_place_of_a_value_unless_it_has_one_of_its_own() {
+        let file = PathBuf::from("config.yaml");
+        let origin = Origin { file, line: 3, column: 5, key: "a.b".to_owned() };
+        let shown = |error: Error| error.written_at(&origin).to_string();
+        assert_eq!(shown(Error::usage("wrong")), "config.yaml:3:5: a.b: wrong");
+        assert_eq!(shown(Error::usage("wrong").at_key("a.c")), "config.yaml:3:5: a.c: wrong");
+        assert_eq!(shown(Error::usage("empty").in_file("ca.pem")), "ca.pem: empty");
     }
 
     #[test]

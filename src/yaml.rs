@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Origin, Result};
 
 /// Characters of a value that a complaint repeats.
 const SHOWN: usize = 40;
@@ -196,6 +196,23 @@ impl<'d> Field<'d> {
     #[must_use]
     pub fn line(&self) -> u64 {
         self.value.referenced.line()
+    }
+
+    /// The dotted key it stands under, list members counted from 1: `rules[3].pattern`.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Where it was written.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin {
+            file: self.file.to_path_buf(),
+            line: self.value.referenced.line(),
+            column: self.value.referenced.column(),
+            key: self.key.clone(),
+        }
     }
 
     /// A complaint about this value, with its place.

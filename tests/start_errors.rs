@@ -34,10 +34,19 @@ fn configs_that_are_missing_unreadable_or_wrong() {
     );
     folder.write("config.yaml", "certstream: {server: ['ws://a/', 'ws://a/']}\nrules: [x]\n");
     let shown = complaint(&folder, &["watch"], 2);
-    assert!(shown.contains("certstream.server: ws://a/ stands twice"), "{shown}");
-    folder.write("config.yaml", "certstream: {server: 'http://a/'}\nrules: [x]\n");
+    let twice = "config.yaml:1:34: certstream.server[2]: ws://a/ stands twice";
+    assert!(shown.contains(twice), "{shown}");
+    folder.write("config.yaml", "certstream:\n  server: 'http://a/'\nrules: [x]\n");
     let shown = complaint(&folder, &["watch"], 2);
-    assert!(shown.contains("http://a/"), "{shown}");
+    let wrong = "config.yaml:2:11: certstream.server: http://a/ is not the URL of a WebSocket";
+    assert!(shown.contains(wrong) && shown.contains("remedy: write ws://a/"), "{shown}");
+    let server = "    - ws://b/\n    - {url: 'wss://a/', token_env: NO_SUCH_TOKEN}\n";
+    folder.write("config.yaml", format!("certstream:\n  server:\n{server}rules: [x]\n"));
+    let shown = complaint(&folder, &["watch"], 2);
+    assert!(shown.contains("config.yaml:4:13: certstream.server"), "{shown}");
+    assert!(shown.contains("the environment variable NO_SUCH_TOKEN holds no token"), "{shown}");
+    let shown = complaint(&folder, &["watch", "--server", "http://a/"], 2);
+    assert!(shown.contains("certstream: http://a/ is not the URL"), "{shown}");
 }
 
 #[test]

@@ -114,6 +114,7 @@ fn apply(options: &cli::Watch, config: &mut Config) -> Result<()> {
             url: url.clone(),
             token_env: None,
             ca_file: options.ca_file.clone(),
+            origin: None,
         };
         config.servers = options.server.iter().map(server).collect();
     }
@@ -142,17 +143,21 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
     }
     let mut sources: Vec<Source> = Vec::with_capacity(config.servers.len() + 1);
     for server in &config.servers {
-        let token = server.token_env.as_deref().map(setup::token).transpose()?;
+        let placed = |error: Error| match &server.origin {
+            Some(origin) => error.written_at(origin),
+            None => error,
+        };
+        let token = server.token_env.as_deref().map(setup::token).transpose().map_err(placed)?;
+        let ca_file = server.ca_file.as_deref();
         let settings =
-            certstream::Settings::new(&server.url, token.as_deref(), server.ca_file.as_deref())?;
+            certstream::Settings::new(&server.url, token.as_deref(), ca_file).map_err(placed)?;
         for warning in settings.warnings() {
             log::warn!("{warning}");
         }
         let source = Source::Certstream(Box::new(settings));
         // Positions are kept by name: two feeds of one name would count each other's frames.
         if sources.iter().any(|other| other.name() == source.name()) {
-            return Err(Error::usage(format!("{} stands twice", source.name()))
-                .at_key("certstream.server")
+            return Err(placed(Error::usage(format!("{} stands twice", source.name())))
                 .remedy("name each server once"));
         }
         sources.push(source);
