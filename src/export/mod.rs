@@ -59,7 +59,8 @@ impl Target {
         }
     }
 
-    /// Refuses, before a long run, what would be refused after it: a file that is a database.
+    /// Refuses, before a long run, what would be refused after it: a folder, or a file
+    /// that is a database.
     ///
     /// # Errors
     /// A usage error that names the file.

@@ -25,9 +25,16 @@ const MAX_LINKS: usize = 40;
 /// What an SQLite database begins with.
 const DATABASE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Refuses a target that holds a database: months of matches are not worth one mistyped name.
+/// Refuses a folder, and a target that holds a database: months of matches are not worth one
+/// mistyped name.
 pub(super) fn check(file: &Path) -> Result<(), Error> {
-    let is_file = fs::metadata(file).is_ok_and(|old| old.is_file());
+    let old = fs::metadata(file);
+    if old.as_ref().is_ok_and(Metadata::is_dir) {
+        return Err(Error::usage("the export's target is a folder")
+            .in_file(file)
+            .remedy("name a file, with certstream.output or --output"));
+    }
+    let is_file = old.is_ok_and(|old| old.is_file());
     let mut begin = [0; DATABASE_MAGIC.len()];
     // What cannot be read is found out when it is to be replaced.
     let mut read = || File::open(file)?.read_exact(&mut begin);
@@ -96,11 +103,6 @@ pub(super) fn replace(
         Err(error) => return Err(unwritable(file, &error)),
     };
     match &old {
-        Some(old) if old.is_dir() => Err(Fault::Told(
-            Error::usage("the export's target is a folder")
-                .in_file(file)
-                .remedy("name a file, with certstream.output or --output"),
-        )),
         // A device or a pipe (`/dev/stdout`) is written to; renaming over it would destroy it.
         Some(old) if !old.is_file() => {
             let device = OpenOptions::new().write(true).open(file);
