@@ -152,9 +152,11 @@ fn an_export_that_cannot_be_written_fails_and_keeps_what_is_stored() {
     folder.write("file", "a file where a folder is wanted");
     folder.write("one.jsonl", "{\"message_type\":\"dns_entries\",\"data\":[\"a.example.com\"]}\n");
     std::fs::create_dir(folder.path("folder.txt")).unwrap();
-    for (output, what) in [("file/x.txt", "Not a directory"), ("folder.txt", "directory")] {
+    for (output, code, what) in
+        [("file/x.txt", 1, "Not a directory"), ("folder.txt", 2, "target is a folder")]
+    {
         let words = ["replay", "--rules=r.txt", "--database=d.db", "--output", output, "one.jsonl"];
-        let shown = complaint(&folder, &words, 1);
+        let shown = complaint(&folder, &words, code);
         assert!(shown.contains(output) && shown.contains(what), "{shown}");
     }
     assert_eq!(folder.number("d.db", "SELECT sightings FROM domains"), Some(2));
