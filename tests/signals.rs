@@ -146,7 +146,7 @@ fn a_closed_stderr_changes_no_exit_code() {
     for (words, code) in [
         (&["--no-such-option"][..], 2),
         (&["replay", "--rules", "none.txt", "none.jsonl"], 2),
-        (&["export", "--database", "none.db"], 1),
+        (&["report", "--database", "none.db"], 1),
     ] {
         assert_eq!(folder.run(words), code, "{words:?}: {}", folder.stderr());
         assert_eq!(folder.start_unheard(words).end().code(), Some(code), "{words:?}");
