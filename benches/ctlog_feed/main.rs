@@ -99,6 +99,14 @@ impl Place {
         self.folder.path().join("stderr")
     }
 
+    /// Entries that the logs' positions stand for.
+    fn stored(&self) -> i64 {
+        let database = self.folder.path().join("certstream.db");
+        let connection = rusqlite::Connection::open(database).expect("a database");
+        let sql = "SELECT coalesce(sum(entries), 0) FROM positions";
+        connection.query_row(sql, [], |row| row.get(0)).expect("the positions")
+    }
+
     fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_certstream"));
         command.current_dir(self.folder.path());
@@ -235,7 +243,7 @@ fn watch(count: usize) {
         NEVER.to_owned()
     };
     println!("{count} logs, each growing by {GROWTH} entries a second, watched for {seconds} s\n");
-    println!("| begun | CPU, % of a core | peak RSS, MiB |\n|---|---|---|");
+    println!("| begun | entries stored | CPU, % of a core | peak RSS, MiB |\n|---|---|---|---|");
     for start in ["end", "beginning"] {
         let place = Place::new(&list, &format!("  start: {start}\n"), &rules);
         let mut child = run::spawn(&mut place.program(), &place.stderr());
@@ -256,7 +264,9 @@ fn watch(count: usize) {
         child.wait().expect("a child");
         let said = std::fs::read_to_string(place.stderr()).unwrap_or_default();
         assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
-        println!("| {start} | {share:.1} | {:.1} |", cost.peak);
+        let stored = place.stored();
+        assert!(stored > 0, "nothing was read: {said}");
+        println!("| {start} | {stored} | {share:.1} | {:.1} |", cost.peak);
     }
 }
 
