@@ -1,0 +1,192 @@
+//! A feed's output end: it fills batches, numbers them, hands them over.
+//!
+//! Owns the filling and the recycling, and the offer to the recorder. When a batch is full, and
+//! what stands in it, is the batch's own business.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+use super::{Batch, Content, Frames, GapEvent, LogEntry, TreeHead, now_micros};
+use crate::stats::{FeedIndex, RecorderStats};
+
+/// The next stage is gone: the run is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+/// What a feed's batches have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The feed.
+    pub feed: FeedIndex,
+    /// See [`Batch::can_wait`].
+    pub can_wait: bool,
+    /// See [`Batch::content`].
+    pub content: Content,
+    /// Number of its last batch that is stored, from an earlier run; 0 before the first.
+    pub last_sequence: u64,
+}
+
+/// A feed's output end: fills batches, numbers them, hands them over.
+#[derive(Debug)]
+pub struct BatchSender {
+    filling: Batch,
+    next_sequence: u64,
+    batches: Sender<Batch>,
+    empties: Receiver<Batch>,
+    recorder: Option<Recorder>,
+}
+
+/// The second reader of the frames: a bounded channel to the recording thread.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Where the frames go.
+    pub frames: Sender<Arc<Frames>>,
+    /// Counts what a slow disk made us leave out.
+    pub stats: Arc<RecorderStats>,
+    /// Captures wait for the disk; sockets never do.
+    pub wait: bool,
+}
+
+impl BatchSender {
+    /// An output end for the feed of `origin` that hands over to `batches` and reuses what comes
+    /// back through `empties`.
+    #[must_use]
+    pub fn new(
+        origin: Origin,
+        batches: Sender<Batch>,
+        empties: Receiver<Batch>,
+        recorder: Option<Recorder>,
+    ) -> Self {
+        let Origin { feed, can_wait, content, last_sequence } = origin;
+        let filling = Batch { feed, can_wait, content, ..Batch::default() };
+        Self { filling, next_sequence: last_sequence + 1, batches, empties, recorder }
+    }
+
+    /// Adds a certificate update; hands the batch over when it is full.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn push<'n>(
+        &mut self,
+        position: u64,
+        frame: &[u8],
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<(), Closed> {
+        if !self.filling.has_room_for(frame) {
+            self.flush()?;
+        }
+        self.filling.push(&[frame], names);
+        self.filled_to(position)
+    }
+
+    /// Adds the entry of a log: its index (see [`LogEntry`]) and its bytes as they were fetched.
+    /// The position is the index of the next one.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn push_entry<'n>(
+        &mut self,
+        entry: &LogEntry<'_>,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<(), Closed> {
+        if !self.filling.has_room_for(entry.bytes) {
+            self.flush()?;
+        }
+        self.filling.push(&[&entry.index.to_le_bytes(), entry.bytes], names);
+        let reading = &mut self.filling.reading;
+        reading.entries += 1;
+        reading.verified += u64::from(entry.verified);
+        reading.newest = reading.newest.max(Some(entry.timestamp));
+        self.filled_to(entry.index + 1)
+    }
+
+    /// Adds a frame that carries no names (heartbeat, unknown type, refused).
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn push_frame(&mut self, position: u64, frame: &[u8]) -> Result<(), Closed> {
+        if !self.filling.has_room_for(frame) {
+            self.flush()?;
+        }
+        self.filling.push_frame(&[frame]);
+        self.filled_to(position)
+    }
+
+    /// Sends a gap's begin or end, behind everything read so far.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn gap(&mut self, event: GapEvent) -> Result<(), Closed> {
+        self.gap_to(self.filling.position, event)
+    }
+
+    /// Sends a tree head, behind everything read so far, and with it the position the feed has
+    /// reached.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn tree_head(&mut self, position: u64, head: TreeHead) -> Result<(), Closed> {
+        self.filling.position = position;
+        self.filling.reading.tree_head = Some(head);
+        self.send()
+    }
+
+    /// Sends a gap that leads to `position`, behind everything read so far.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn gap_to(&mut self, position: u64, event: GapEvent) -> Result<(), Closed> {
+        self.flush()?;
+        self.filling.position = position;
+        self.filling.gap = Some(event);
+        self.send()
+    }
+
+    /// Hands over a part-filled batch; call it before the feed would sleep.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn flush(&mut self) -> Result<(), Closed> {
+        if self.filling.frames.is_empty() { Ok(()) } else { self.send() }
+    }
+
+    fn filled_to(&mut self, position: u64) -> Result<(), Closed> {
+        self.filling.position = position;
+        if self.filling.is_full() { self.send() } else { Ok(()) }
+    }
+
+    fn send(&mut self) -> Result<(), Closed> {
+        let mut next = self.empties.try_recv().unwrap_or_default();
+        next.clear();
+        next.feed = self.filling.feed;
+        next.can_wait = self.filling.can_wait;
+        next.content = self.filling.content.clone();
+        next.position = self.filling.position;
+        let mut full = std::mem::replace(&mut self.filling, next);
+        full.sequence = self.next_sequence;
+        self.next_sequence += 1;
+        if full.frames.is_empty() {
+            full.received = now_micros();
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.offer(&full.frames);
+        }
+        self.batches.send(full).map_err(|_| Closed)
+    }
+}
+
+impl Recorder {
+    fn offer(&self, frames: &Arc<Frames>) {
+        if frames.is_empty() {
+            return;
+        }
+        if self.wait {
+            // A recorder that is gone has reported its own error.
+            let _ = self.frames.send(Arc::clone(frames));
+        } else if let Err(TrySendError::Full(frames)) = self.frames.try_send(Arc::clone(frames)) {
+            self.stats.left_out.fetch_add(frames.len() as u64, Ordering::Relaxed);
+        }
+    }
+}

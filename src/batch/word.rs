@@ -1,0 +1,87 @@
+//! What a feed says beside its frames: gaps, how far it has read, what its frames are.
+
+use std::sync::Arc;
+
+use crate::ctlog::LogSource;
+
+/// A span in which a feed was not read, as it begins and ends. Times in microseconds since the
+/// Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GapEvent {
+    /// The feed stopped being read.
+    Opened {
+        /// When.
+        at: i64,
+        /// Why, in a few fixed words: `disconnected`, `backlog full`, …
+        reason: &'static str,
+        /// The particulars, for a person; may hold a server's words, so escape before showing.
+        detail: String,
+    },
+    /// The feed is read again.
+    Closed {
+        /// When.
+        at: i64,
+    },
+    /// An entry of a log could not be read, and will not be: a gap of one.
+    Entry {
+        /// When.
+        at: i64,
+        /// Its index in the log.
+        index: u64,
+        /// Why, in a few fixed words.
+        reason: &'static str,
+        /// The particulars, for a person.
+        detail: String,
+    },
+}
+
+/// A log's tree as the log has signed it, verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeHead {
+    /// Entries in the tree.
+    pub size: u64,
+    /// The root of the Merkle tree over them.
+    pub root: [u8; 32],
+    /// When the log signed it, in milliseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// What was signed, as received: evidence against a log that shows two trees.
+    pub signed: Arc<str>,
+}
+
+/// What a log feed says about what it has read, beyond the entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Entries in the batch.
+    pub entries: u64,
+    /// Those among them that were proven to stand in the log's signed tree.
+    pub verified: u64,
+    /// The newest time the log gave one of them, in milliseconds since the Unix epoch.
+    pub newest: Option<u64>,
+    /// The tree head that is the newest known from here on.
+    pub tree_head: Option<TreeHead>,
+}
+
+/// How far a feed is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Number of its last batch that is stored; 0 before the first.
+    pub sequence: u64,
+    /// How far it had been read by then, in the feed's own unit.
+    pub position: u64,
+}
+
+/// What the frames of a batch are, for whoever reads evidence out of them.
+#[derive(Clone, Debug, Default)]
+pub enum Content {
+    /// Messages of a certstream server.
+    #[default]
+    Updates,
+    /// Entries of a CT log.
+    Entries(Arc<LogSource>),
+    /// Entries of a CT log's names tiles, not covered by the log's signature: names alone, and for
+    /// frames the index and the log's time of each.
+    Names(Arc<LogSource>),
+    /// Entries of a CT log that were read before, by their names alone, and matched: read again
+    /// for their certificates. They count as no further sighting.
+    Again(Arc<LogSource>),
+}
