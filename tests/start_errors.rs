@@ -65,6 +65,10 @@ fn rules_that_are_missing_unreadable_or_wrong() {
     folder.write("r.txt", "paypal\n\nlogin(\n");
     let shown = complaint(&folder, &words, 2);
     assert!(shown.contains("r.txt:3:6: the rule does not compile: unclosed group"), "{shown}");
+    folder.write("r.yaml", "- name: bank\n  pattern: 'login('\n");
+    let shown = complaint(&folder, &["--server", "ws://127.0.0.1:1/", "--rules", "r.yaml"], 2);
+    let bank = "r.yaml:2: the rule `bank` does not compile: unclosed group (at character 6 of the";
+    assert!(shown.contains(bank), "{shown}");
     folder.write("r.txt", b"ok\n\xff\xfe\n");
     let shown = complaint(&folder, &words, 2);
     assert!(shown.contains("r.txt:2: the line is not UTF-8"), "{shown}");

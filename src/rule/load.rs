@@ -136,13 +136,18 @@ impl Loader {
             return Ok(());
         }
         self.known.insert(hash, self.set.rules.len());
+        // Which of many, where its place says no more than the line it begins on.
+        let what = match &entry.name {
+            Some(name) => format!("the rule `{name}`"),
+            None => "the rule".to_owned(),
+        };
         let exclude = entry.exclude.iter().map(|written| Pattern::parse(written, Anchor::Search));
         self.set.rules.push(Rule {
             pattern: Pattern::parse(&entry.pattern, self.anchor)
-                .map_err(|fault| written.error("the rule", fault, &place))?,
+                .map_err(|fault| written.error(&what, fault, &place))?,
             exclude: exclude
                 .collect::<Result<_, _>>()
-                .map_err(|fault| written.error("the rule's exclude", fault, &place))?,
+                .map_err(|fault| written.error(&format!("an exclude of {what}"), fault, &place))?,
             tags: entry.tags.clone(),
             severity: entry.severity.clone(),
             name,
