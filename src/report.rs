@@ -71,6 +71,7 @@ fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Re
     lines.push(String::new());
     lines.extend(positions(&snapshot)?);
     lines.push(String::new());
+    lines.extend(logs::section(&snapshot)?);
     Ok(lines.join("\n"))
 }
 

@@ -81,6 +81,10 @@ pub struct Summary {
     pub gaps: u64,
     /// Matched rows that were dropped in those gaps.
     pub rows_dropped: u64,
+    /// Entries of CT logs that were read, ever.
+    pub log_entries: u64,
+    /// Those among them that were proven to stand in their log's signed tree.
+    pub log_entries_verified: u64,
 }
 
 impl Summary {
@@ -91,10 +95,15 @@ impl Summary {
             Target::File(file) => file.display().to_string(),
             Target::Stdout => "stdout".to_owned(),
         };
-        format!(
+        let mut line = format!(
             "exported {} domains to {target}; missed until now: {} gaps, {} matched rows dropped",
             self.domains, self.gaps, self.rows_dropped
-        )
+        );
+        if self.log_entries > 0 {
+            let (all, verified) = (self.log_entries, self.log_entries_verified);
+            line.push_str(&format!("; {verified} of {all} log entries verified"));
+        }
+        line
     }
 }
 
@@ -139,6 +148,7 @@ fn write_all(
     let snapshot = connection.unchecked_transaction()?;
     let selection = Selection::new(&snapshot, filter)?;
     (summary.gaps, summary.rows_dropped) = selection.missed()?;
+    (summary.log_entries, summary.log_entries_verified) = selection.log_entries()?;
     let domains = &mut summary.domains;
     match format {
         Format::Text => text::write(&selection, out, domains)?,

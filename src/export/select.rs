@@ -122,6 +122,17 @@ impl<'a> Selection<'a> {
         })
     }
 
+    /// Entries of CT logs that were read, and how many of them were verified, then or afterwards.
+    pub fn log_entries(&self) -> rusqlite::Result<(u64, u64)> {
+        let (read, verified): (i64, i64) = self.connection.query_row(
+            "SELECT ifnull(sum(iif(feed LIKE 'verify %', 0, entries)), 0), ifnull(sum(verified), 0)
+             FROM positions",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok((read.unsigned_abs(), verified.unsigned_abs()))
+    }
+
     /// How many gaps touch the asked span, and how many matched rows were dropped in them.
     pub fn missed(&self) -> rusqlite::Result<(u64, u64)> {
         let count = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);

@@ -168,11 +168,16 @@ fn the_summary_tells_of_the_gaps_within_the_span() {
     assert_eq!(missed(&span(Some(1301), None)), (2, 7));
     assert_eq!(missed(&span(Some(1501), None)), (1, 0));
     assert_eq!(missed(&span(None, Some(1400))), (1, 0));
-    let summary = Summary { domains: 4, gaps: 3, rows_dropped: 7 };
-    assert_eq!(
-        summary.to_line(&Target::File(PathBuf::from("out.txt"))),
-        "exported 4 domains to out.txt; missed until now: 3 gaps, 7 matched rows dropped"
-    );
+    let summary = Summary { domains: 4, gaps: 3, rows_dropped: 7, ..Summary::default() };
+    let line = "exported 4 domains to out.txt; missed until now: 3 gaps, 7 matched rows dropped";
+    assert_eq!(summary.to_line(&Target::File(PathBuf::from("out.txt"))), line);
+    let logs = "INSERT INTO positions (feed, sequence, position, updated, entries, verified)
+        VALUES ('log a', 1, 1, 1, 100, 60), ('verify a', 1, 1, 1, 5, 5), ('ws://a/', 1, 1, 1, 0, 0)";
+    database.connection.execute_batch(logs).unwrap();
+    let file = database.path("domains.txt");
+    let summary = database.export_to(&file, &Filter::default(), Format::Text).unwrap();
+    let line = summary.to_line(&Target::Stdout);
+    assert!(line.ends_with("; 65 of 100 log entries verified"), "{line}");
 }
 
 #[test]

@@ -68,6 +68,44 @@ pub fn progress(connection: &Connection) -> rusqlite::Result<HashMap<String, Pro
         .collect()
 }
 
+/// What was read of CT logs, and how much of it is verified; nothing where none was read.
+pub(super) fn section(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let (read, verified): (i64, i64) = connection.query_row(
+        "SELECT ifnull(sum(iif(feed LIKE 'verify %', 0, entries)), 0), ifnull(sum(verified), 0)
+         FROM positions",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if read == 0 {
+        return Ok(vec![]);
+    }
+    let (left, refuted): (i64, i64) = connection.query_row(
+        "SELECT count(*) - ifnull(sum(refuted), 0), ifnull(sum(refuted), 0) FROM unverified",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut lines = vec![
+        owned("CT logs"),
+        format!(
+            "  {} of {} entries were proven to stand in their log's signed tree ({} %)",
+            count(verified),
+            count(read),
+            verified * 100 / read
+        ),
+    ];
+    if left > 0 {
+        lines.push(format!("  {} that matched by their names alone wait for that", count(left)));
+    }
+    if refuted > 0 {
+        lines.push(format!(
+            "  {} matched by names that their certificates do not hold: refuted",
+            count(refuted)
+        ));
+    }
+    lines.push(String::new());
+    Ok(lines)
+}
+
 impl LogRow {
     /// Entries of the log, as it says now or said when it was read last.
     fn entries(&self) -> Option<i64> {

@@ -183,3 +183,22 @@ fn numbers_are_shown_in_units_that_fit() {
     );
     assert_eq!([bytes(512), bytes(45_056), bytes(12_345_678)], ["512 bytes", "45.1 kB", "12.3 MB"]);
 }
+
+#[test]
+fn says_how_much_of_the_logs_is_verified() {
+    let (_folder, file, connection) = database(
+        "INSERT INTO positions (feed, sequence, position, updated, entries, verified)
+         VALUES ('log a', 1, 1, 1, 2000, 500), ('verify a', 1, 1, 1, 20, 20);
+         INSERT INTO unverified VALUES ('a', 1, 1, 0), ('a', 2, 1, 0), ('a', 3, 1, 1);",
+    );
+    let mut text = Vec::new();
+    report(&connection, &file, &mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    for line in [
+        "  520 of 2,000 entries were proven to stand in their log's signed tree (26 %)",
+        "  2 that matched by their names alone wait for that",
+        "  1 matched by names that their certificates do not hold: refuted",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}: {text}");
+    }
+}
