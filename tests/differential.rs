@@ -143,11 +143,27 @@ fn look_around_rules() {
 }
 
 #[test]
-#[ignore = "slow: every rule of every set over every name, tens of minutes"]
-fn every_rule_over_every_name() {
-    for file in ["rules_100.txt", "rules_1000.txt", "rules_lookaround.txt", "rules_10000.txt"] {
-        corpus_rules(file, 1, 1);
-    }
+#[ignore = "slow: a minute or two with --release"]
+fn every_rule_of_a_hundred_over_every_name() {
+    corpus_rules("rules_100.txt", 1, 1);
+}
+
+#[test]
+#[ignore = "slow: some minutes with --release"]
+fn every_look_around_rule_over_every_name() {
+    corpus_rules("rules_lookaround.txt", 1, 1);
+}
+
+#[test]
+#[ignore = "slow: some minutes with --release"]
+fn every_rule_of_a_thousand_over_every_name() {
+    corpus_rules("rules_1000.txt", 1, 1);
+}
+
+#[test]
+#[ignore = "slow: half an hour and more with --release"]
+fn every_rule_of_ten_thousand_over_every_name() {
+    corpus_rules("rules_10000.txt", 1, 1);
 }
 
 const DOMAINS: [&str; 16] = [
