@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  feed threads            matcher threads (pool)              writer thread
-//!  socket or capture       names → domains → prefilter         reorder → merge → transaction
+//!  socket, log or capture  names → domains → prefilter         reorder → merge → transaction
 //!  → frame → names  ─────▶ (Aho-Corasick) → verify (DFA) ────▶ → SQLite (WAL)
 //!      │         [Batch]   → evidence               [Matched]       │      rows + position
 //!      └──────▶ recorder                                            └──▶ printer (stdout)

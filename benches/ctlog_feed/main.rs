@@ -24,6 +24,7 @@ mod server;
 #[allow(dead_code)]
 #[path = "../../tests/testenv/log/key.rs"]
 mod key;
+// As above.
 #[allow(dead_code)]
 #[path = "../../tests/testenv/log/tree.rs"]
 mod tree;

@@ -8,6 +8,7 @@ use super::{Fault, Filter};
 use crate::domain::Views;
 use crate::error::Error;
 use crate::record::{Record, escape};
+use crate::store;
 
 /// Rule names that an error lists at most.
 const LISTED_RULES: usize = 10;
@@ -124,12 +125,7 @@ impl<'a> Selection<'a> {
 
     /// Entries of CT logs that were read, and how many of them were verified, then or afterwards.
     pub fn log_entries(&self) -> rusqlite::Result<(u64, u64)> {
-        let (read, verified): (i64, i64) = self.connection.query_row(
-            "SELECT ifnull(sum(iif(feed LIKE 'verify %', 0, entries)), 0), ifnull(sum(verified), 0)
-             FROM positions",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
+        let (read, verified) = store::log_entries(self.connection)?;
         Ok((read.unsigned_abs(), verified.unsigned_abs()))
     }
 

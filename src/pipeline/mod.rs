@@ -1,8 +1,9 @@
 //! The pipeline: the only place that makes channels, starts the stages and joins them.
 //!
 //! Owns the bounds of the channels and the order of shutdown. Stages get their ends and run; none
-//! of them knows another. (Two stages keep a helper thread inside: a certstream feed resolves and
-//! connects on one that nobody joins, a capture feed unpacks on one.)
+//! of them knows another. (Feeds keep threads inside: a certstream feed resolves and connects on one
+//! that nobody joins, a capture feed unpacks on one; each CT log has one of its own, and some
+//! that fetch.)
 //!
 //! Shutdown is closure flowing with the data: feeds return (at a stop, at the end of their
 //! captures, or refused by their server), their senders drop, the matchers drain, the writer

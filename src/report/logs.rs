@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::figures::{SECOND, count, duration, owned, shown, table};
 use crate::record::rfc3339;
+use crate::store;
 
 /// How far a log has been read, as the database has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,12 +71,7 @@ pub fn progress(connection: &Connection) -> rusqlite::Result<HashMap<String, Pro
 
 /// What was read of CT logs, and how much of it is verified; nothing where none was read.
 pub(super) fn section(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let (read, verified): (i64, i64) = connection.query_row(
-        "SELECT ifnull(sum(iif(feed LIKE 'verify %', 0, entries)), 0), ifnull(sum(verified), 0)
-         FROM positions",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let (read, verified) = store::log_entries(connection)?;
     if read == 0 {
         return Ok(vec![]);
     }

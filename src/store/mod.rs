@@ -45,6 +45,7 @@ use run::Run;
 pub use announce::Announce;
 pub use lock::{Lock, lock, lock_backfill};
 pub use open::open_read_only;
+pub use position::log_entries;
 pub use purge::purge;
 pub use unverified::Unverified;
 pub use writer::Writer;

@@ -90,3 +90,17 @@ pub(super) fn write(
         .execute((feed, integer(head.size), head.root, integer(head.timestamp), &*head.signed, now))
         .map(drop)
 }
+
+/// Entries of CT logs that were read, and those among them that were verified. An entry that was
+/// read again for its certificate counts as one.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn log_entries(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    connection.query_row(
+        "SELECT ifnull(sum(iif(feed LIKE 'verify %', 0, entries)), 0), ifnull(sum(verified), 0)
+         FROM positions",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}

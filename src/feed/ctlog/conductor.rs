@@ -75,18 +75,23 @@ pub fn run(settings: Settings, around: &Surroundings) -> Result<()> {
     std::thread::scope(|scope| {
         let (protocols, over) = (Protocols::default(), Arc::default());
         let mut conductor = Conductor { settings, around, protocols, over };
-        let outcome = conductor.conduct(scope);
-        conductor.over.store(true, Ordering::Relaxed);
-        if outcome.is_err() {
+        let broken = conductor.conduct(scope).inspect_err(|_| {
             // A course that cannot begin must not leave the others unwatched.
             around.stop.request();
+        })?;
+        if broken.is_empty() {
+            return Ok(());
         }
-        outcome
+        // Each was said when it happened. Feeds of another kind go on.
+        Err(Error::failed(format!("no longer read: {}", broken.join(", ")))
+            .remedy("see the errors above, and `certstream report` for the gaps"))
     })
 }
 
 impl<'a> Conductor<'a> {
-    fn conduct<'scope>(&mut self, scope: &'scope Scope<'scope, 'a>) -> Result<()> {
+    /// Reads the logs; the feeds of those that have broken their promise.
+    fn conduct<'scope>(&mut self, scope: &'scope Scope<'scope, 'a>) -> Result<Vec<String>> {
+        let mut verifiers = Vec::new();
         let mut running: HashMap<String, Running<'scope>> = HashMap::new();
         let mut ended: HashMap<String, Option<Error>> = HashMap::new();
         let mut list = self.settings.list.clone();
@@ -104,11 +109,14 @@ impl<'a> Conductor<'a> {
                 } else if follow && !ended.contains_key(&name) {
                     let course = self.begin(scope, &log)?;
                     running.insert(name, course);
-                    self.begin_verifying(scope, &log)?;
+                    verifiers.extend(self.begin_verifying(scope, &log)?);
                 }
             }
             self.let_go_of_what_is_not_listed(&list, &running);
             self.reap(&mut running, &mut ended);
+            let (over, on) = verifiers.into_iter().partition(ScopedJoinHandle::is_finished);
+            verifiers = on;
+            self.part_with(over);
             if running.is_empty() || self.around.stop.is_requested() {
                 break;
             }
@@ -132,14 +140,18 @@ impl<'a> Conductor<'a> {
             }
             ended.insert(name, error);
         }
-        // Each was said when it happened.
-        let broken: Vec<String> =
-            ended.into_iter().filter_map(|(name, error)| error.map(|_| name)).collect();
-        if broken.is_empty() {
-            return Ok(());
+        self.over.store(true, Ordering::Relaxed);
+        self.part_with(verifiers);
+        Ok(ended.into_iter().filter_map(|(name, error)| error.map(|_| name)).collect())
+    }
+
+    /// Waits for verifiers; what they could not do stays to be done by the next run.
+    fn part_with(&self, verifiers: Vec<ScopedJoinHandle<'_, Result<()>>>) {
+        for verifier in verifiers {
+            if let Some(error) = join(verifier, &self.around.stop) {
+                log::error!("{error}");
+            }
         }
-        Err(Error::failed(format!("no longer read: {}", broken.join(", ")))
-            .remedy("see the errors above, and `certstream report` for the gaps"))
     }
 
     /// What is read of `log` by its names alone is read again by a thread of its own.
@@ -147,11 +159,11 @@ impl<'a> Conductor<'a> {
         &mut self,
         scope: &'scope Scope<'scope, 'a>,
         log: &Log,
-    ) -> Result<()> {
+    ) -> Result<Option<ScopedJoinHandle<'scope, Result<()>>>> {
         let protocol = self.protocols.of(log, &self.settings, &self.around.stop);
-        let Protocol::Tiled(mut tiled) = protocol else { return Ok(()) };
+        let Protocol::Tiled(mut tiled) = protocol else { return Ok(None) };
         if self.settings.source != CtSource::Names {
-            return Ok(());
+            return Ok(None);
         }
         tiled.source = CtSource::Data;
         tiled.place.fetcher.priority = Priority::Low;
@@ -166,13 +178,8 @@ impl<'a> Conductor<'a> {
             stop: &self.around.stop,
             over: Arc::clone(&self.over),
         };
-        let work = move || {
-            if let Err(error) = verifier.run() {
-                log::error!("{error}");
-            }
-        };
-        let name = "verify".to_owned();
-        Builder::new().name(name).spawn_scoped(scope, work).map(drop).map_err(|error| {
+        let thread = Builder::new().name("verify".to_owned());
+        thread.spawn_scoped(scope, move || verifier.run()).map(Some).map_err(|error| {
             Error::failed(format!("no thread to verify what matched with: {error}"))
                 .remedy("raise the limit on threads (ulimit -u)")
         })

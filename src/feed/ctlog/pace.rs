@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Entries of a full tile.
-pub(super) const TILE: u64 = 256;
+use crate::ctlog::TILE;
+
 /// The shortest time between two looks at a log: a busy one fills some tiles meanwhile.
 const SHORTEST: Duration = Duration::from_secs(2);
 /// Sizes remembered: with one look each two seconds, enough for minutes.

@@ -4,7 +4,7 @@
 //! once, at low priority, and what stands in it is proven. Where what is left is kept is its
 //! caller's business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,14 +70,15 @@ impl Verifier<'_> {
         let outlet = self.outlets.open(&self.name, true, content)?;
         let mut intake = EntryIntake::new(outlet, Arc::clone(&self.backlog), 0);
         // Read again before it is known to be committed, an entry would be fetched twice.
-        let mut done_up_to = BTreeMap::new();
+        let mut sent: BTreeSet<u64> = BTreeSet::new();
         intake.stats().live.store(true, Ordering::Relaxed);
         while !self.stop.is_requested() && !self.over.load(Ordering::Relaxed) {
             let left = (self.left.0)(&self.source.url, AT_ONCE)?;
-            done_up_to.retain(|index, ()| left.iter().any(|(other, _)| other == index));
-            let due = left.into_iter().filter(|(index, _)| !done_up_to.contains_key(index));
+            let indexes: BTreeSet<u64> = left.iter().map(|(index, _)| *index).collect();
+            sent.retain(|index| indexes.contains(index));
+            let due = left.into_iter().filter(|(index, _)| !sent.contains(index));
             match self.round(due.collect(), &mut intake) {
-                Ok(read) => done_up_to.extend(read.into_iter().map(|index| (index, ()))),
+                Ok(read) => sent.extend(read),
                 Err(Trouble::Stopped | Trouble::Closed) => break,
                 Err(Trouble::Passing(what) | Trouble::Refuted(what)) => {
                     log::warn!("{}: {what}; trying again", self.name);
