@@ -292,12 +292,18 @@ mod tests {
         assert!(shown.contains("r.txt:1:6: "), "{shown}");
         let yaml = b"- {name: x, pattern: 'pay(pal'}\n";
         let shown = load("r.yaml", yaml).expect_err("refused").to_string();
-        assert!(shown.contains("r.yaml:1: the rule does not compile: unclosed group"), "{shown}");
+        assert!(
+            shown.contains("r.yaml:1: the rule `x` does not compile: unclosed group"),
+            "{shown}"
+        );
         assert!(shown.contains("(at character 4 of the regex)"), "{shown}");
         assert!(!shown.contains('#'), "{shown}");
         let yaml = b"- {name: x, pattern: a, exclude: [b, '(?=c']}\n";
         let shown = load("r.yaml", yaml).expect_err("refused").to_string();
-        assert!(shown.contains("the rule's exclude does not compile: Opening par"), "{shown}");
+        assert!(
+            shown.contains("an exclude of the rule `x` does not compile: Opening par"),
+            "{shown}"
+        );
         assert!(shown.contains("(at character 4 of the regex)"), "{shown}");
         let shown = load("r.yaml", b"- name: x\n  patern: y\n").expect_err("refused").to_string();
         assert!(shown.contains("r.yaml:2:3: [1].patern: unknown key"), "{shown}");
