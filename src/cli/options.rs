@@ -327,8 +327,8 @@ pub struct Explain {
     pub check: bool,
 }
 
-/// Look for what is wrong with the rules: without a literal, too broad, duplicate, dead, or
-/// matching an allowed domain.
+/// Look for what is wrong with the rules: without a literal, too broad, duplicate, made needless
+/// by another, dead, or matching an allowed domain.
 #[derive(FromArgs, Debug, Default)]
 #[argh(
     subcommand,

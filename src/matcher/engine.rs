@@ -100,6 +100,16 @@ impl Engine {
         })
     }
 
+    /// The literals of which every match of a rule contains one; none for a rule that is tried on
+    /// every domain.
+    #[must_use]
+    pub fn required(&self, rule: RuleIndex) -> Option<&[Vec<u8>]> {
+        match &self.compiled[rule as usize].literals {
+            Literals::Required(set) | Literals::Exact(set) => Some(set),
+            Literals::None { .. } => None,
+        }
+    }
+
     /// The literals that the prefilter looks for, each once.
     #[must_use]
     pub fn literals(&self) -> &[Vec<u8>] {

@@ -2,6 +2,8 @@
 //!
 //! Owns the checks and the wording. Finding something never changes how a rule runs.
 
+mod subsumed;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::json;
 
@@ -20,6 +22,8 @@ pub enum Kind {
     Duplicate,
     /// The same pattern stands before it under another name.
     SamePattern,
+    /// Whatever it matches, another rule matches too.
+    Subsumed,
     /// No host name can match it.
     Dead,
     /// It matches a domain on the allow list, which is then not reported.
@@ -34,6 +38,7 @@ impl Kind {
             Self::TooBroad => "too-broad",
             Self::Duplicate => "duplicate",
             Self::SamePattern => "same-pattern",
+            Self::Subsumed => "subsumed",
             Self::Dead => "dead",
             Self::MatchesAllowed => "matches-allowed",
         }
@@ -93,6 +98,7 @@ pub fn findings(engine: &Engine) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut scratch = engine.scratch();
     let without: Vec<(&Rule, &str)> = engine.without_literal().collect();
+    let subsumers = subsumed::subsumers(engine);
     let mut patterns = std::collections::HashMap::new();
     for (rule, index) in rules.rules.iter().zip(0..) {
         if is_dead(&rule.pattern.syntax) {
@@ -112,6 +118,12 @@ pub fn findings(engine: &Engine) -> Vec<Finding> {
         if let Some(before) = patterns.insert(rule.pattern.written.as_str(), rule) {
             let why = format!("`{}` on line {} has this pattern", before.name, before.place.line);
             findings.push(Finding::of(rule, Kind::SamePattern, why));
+        }
+        if let Some(wider) = subsumers[index as usize] {
+            let wider = &rules.rules[wider as usize];
+            let (file, line) = (wider.place.file.display(), wider.place.line);
+            let why = format!("whatever it matches, `{}` ({file}:{line}) matches too", wider.name);
+            findings.push(Finding::of(rule, Kind::Subsumed, why));
         }
         for own in rules.allow.iter().filter(|own| engine.hits_pattern(own, index, &mut scratch)) {
             let why = format!("it matches `{own}`, which is on the allow list");
