@@ -147,11 +147,17 @@ fn decoded(label: &str) -> Label {
     }
 }
 
-/// A character as it stands in a Unicode form. The long s is an s: then no character but an ASCII
-/// letter equals an ASCII letter when case is ignored.
+/// A character as it stands in a Unicode form, as UTS 46 would have it.
 fn lower_case(c: char) -> impl Iterator<Item = char> {
-    let c = if c == '\u{17f}' { 's' } else { c };
-    c.to_lowercase()
+    let (alone, lower) = match c {
+        // The long s is an s: then no character but an ASCII letter equals an ASCII letter when
+        // case is ignored.
+        '\u{17f}' => (Some('s'), None),
+        // Cherokee is written in capitals, which are what looks like Latin letters.
+        '\u{13a0}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}' => (c.to_uppercase().next(), None),
+        _ => (None, Some(c.to_lowercase())),
+    };
+    alone.into_iter().chain(lower.into_iter().flatten())
 }
 
 /// Whether a character may stand in a Unicode form.

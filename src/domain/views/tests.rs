@@ -40,6 +40,8 @@ fn a_name_in_other_letters_looks_like_the_brand() {
         ("blockcĥain", "blockchain"),
         ("paypal-ⅼogin", "paypal-login"),
         ("pay\u{307}pal", "paypal"),
+        ("myetᏂerwallet", "myetherwallet"),
+        ("myetꮒerwallet", "myetherwallet"),
     ] {
         let domain = format!("www.{}.com", a_label(label));
         assert_eq!(forms(&domain).1, format!("www.{looks_like}.com"), "{label}");
