@@ -8,6 +8,7 @@ mod ctlog_faults;
 mod ctlog_kill;
 mod ctlog_watch;
 mod differential;
+mod differential_unicode;
 mod exactness;
 mod exports;
 mod feed_frames;

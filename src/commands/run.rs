@@ -184,6 +184,10 @@ pub fn summary(stats: &Stats) -> String {
             "; {surplus} names not read, beyond the first {MAX_NAMES} of their certificates"
         ));
     }
+    let invalid = stats.matcher_total(|matcher| matcher.invalid_labels.get());
+    if invalid > 0 {
+        line.push_str(&format!("; {invalid} labels xn-- that do not decode, tried as they are"));
+    }
     let gave_up = stats.matcher_total(|matcher| matcher.gave_up.get());
     if gave_up > 0 {
         line.push_str(&format!("; {gave_up} matches gave up and await review"));

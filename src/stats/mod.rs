@@ -152,7 +152,9 @@ pub struct MatcherStats {
     pub domains: Counter,
     /// Names dropped while sanitising, by reason.
     pub dropped: [Counter; NameFault::ALL.len()],
-    /// (domain, rule) pairs the prefilter let through.
+    /// Labels that begin `xn--` and do not decode.
+    pub invalid_labels: Counter,
+    /// (domain, rule) pairs the prefilter let through, in any view.
     pub candidates: Counter,
     /// (domain, rule) pairs that matched.
     pub matches: Counter,
