@@ -7,6 +7,7 @@
 mod addresses;
 mod fault;
 pub mod http;
+mod retry_after;
 mod socket;
 mod tls;
 
@@ -21,6 +22,7 @@ use native_tls::TlsStream;
 use rustix::event::PollFlags;
 
 pub use fault::ConnectFault;
+pub use retry_after::retry_after;
 pub use socket::{Socket, sleep};
 pub use tls::Trust;
 
