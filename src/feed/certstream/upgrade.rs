@@ -83,11 +83,13 @@ fn refused(status: StatusCode, headers: &HeaderMap, settings: &Settings) -> Trou
     match status.as_u16() {
         401 if token_sent => lasting(
             "it does not accept the token",
-            "check the token in the environment variable that `token_env` names".into(),
+            "check the token where `token_env` or `token_file` says it is".into(),
         ),
         401 => lasting(
             "it wants a token",
-            "put the token into an environment variable and name that as `token_env`".into(),
+            "put the token into an environment variable and name that as `token_env`, or into a \
+             file and name that as `token_file`"
+                .into(),
         ),
         403 => refused(
             "it does not let us in",
