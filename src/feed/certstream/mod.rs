@@ -117,7 +117,8 @@ impl<'a> Feed<'a> {
     /// Which server is to be tried next, and the pause before that.
     fn next(&self) -> Option<(usize, Duration)> {
         let now = Instant::now();
-        let pauses = self.servers.iter().map(|server| server.not_before().duration_since(now));
+        let pauses =
+            self.servers.iter().map(|server| server.not_before().saturating_duration_since(now));
         // The first of those that may be tried now: of equals, `min_by_key` takes the first.
         pauses.enumerate().min_by_key(|(_index, pause)| *pause)
     }
