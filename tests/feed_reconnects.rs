@@ -58,9 +58,10 @@ fn a_thousand_lose_nothing_that_was_sent_and_leave_nothing_open() {
     let losses = i64::try_from(RECONNECTS).unwrap();
     assert_eq!(number("SELECT count(*) FROM gaps WHERE reason = 'disconnected'"), losses);
     assert_eq!(number("SELECT count(*) FROM gaps WHERE started <= ended"), losses);
-    // One after the other: none begins before the one before it has ended.
+    // One after the other, but for what two clocks differ by: a certificate's time is that of the
+    // monotonic one, brought to wall time later.
     let overlaps = "SELECT count(*) FROM gaps a JOIN gaps b ON b.id = a.id + 1
-                    WHERE b.started < a.ended";
+                    WHERE b.started < a.ended - 1000";
     assert_eq!(number(overlaps), 0);
 }
 
