@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use ureq::http::header::RETRY_AFTER;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
@@ -19,6 +18,7 @@ use ureq::{Agent, Proxy};
 
 use super::addresses::Addresses;
 use super::fault::ConnectFault;
+use super::retry_after::retry_after;
 use super::tls;
 use crate::error::{Error, Result};
 
@@ -146,7 +146,8 @@ impl Client {
             429 | 503 => {
                 let header = answer.headers().get(RETRY_AFTER);
                 let asked = header.and_then(|value| value.to_str().ok());
-                let retry_after = asked.and_then(|text| retry_after(text, Timestamp::now()));
+                let retry_after =
+                    asked.and_then(|text| retry_after(text, Timestamp::now(), LONGEST_STAY_AWAY));
                 Err(HttpFault::Busy { status, retry_after })
             }
             400..=499 => {
@@ -163,21 +164,6 @@ impl Client {
 fn user_agent(contact: Option<&str>) -> String {
     let name = concat!("certstream/", env!("CARGO_PKG_VERSION"));
     contact.map_or_else(|| name.to_owned(), |contact| format!("{name} (+{contact})"))
-}
-
-/// How long the value of a `Retry-After` header asks us to stay away, bounded: it is a number of
-/// seconds or an HTTP date (RFC 9110, section 10.2.3).
-#[must_use]
-pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let asked = match value.trim().parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
-            // A date that has passed asks for nothing.
-            Duration::try_from(date.duration_since(now)).unwrap_or_default()
-        }
-    };
-    Some(asked.min(LONGEST_STAY_AWAY))
 }
 
 fn fault(error: ureq::Error, limit: usize) -> HttpFault {
@@ -219,18 +205,6 @@ fn wrapped(error: std::io::Error, limit: usize) -> HttpFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retry_after_is_read_in_both_forms_and_bounded() {
-        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
-        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
-        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(retry_after(date, now), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("Sun, 06 Nov 2094 08:49:37 GMT", now), None, "a wrong weekday");
-        assert_eq!(retry_after("99999999", now), Some(LONGEST_STAY_AWAY));
-        assert_eq!(retry_after("soon", now), None);
-    }
 
     #[test]
     fn whoever_runs_this_can_be_reached() {

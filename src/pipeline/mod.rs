@@ -54,8 +54,8 @@ const RECORDED: usize = 32;
 /// Where frames come from.
 #[derive(Debug)]
 pub enum Source {
-    /// A certstream server.
-    Certstream(Box<certstream::Settings>),
+    /// Certstream servers, read one at a time; at least one.
+    Certstream(Vec<certstream::Settings>),
     /// CT logs, each with a feed of its own.
     CtLogs(Box<ctlog::Settings>),
     /// Captures, read one after another.
@@ -72,7 +72,7 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Certstream(settings) => settings.feed_name(),
+            Self::Certstream(servers) => certstream::feed_name(servers),
             Self::CtLogs(_) => "CT logs".to_owned(),
             Self::Captures { .. } => "capture".to_owned(),
         }
@@ -93,9 +93,9 @@ impl Source {
         };
         let shared = shared.clone();
         Ok(match self {
-            Self::Certstream(settings) => {
+            Self::Certstream(servers) => {
                 let intake = intake()?;
-                Box::new(move || certstream::run(&settings, intake, &shared.stop))
+                Box::new(move || certstream::run(&servers, intake, &shared.stop))
             }
             Self::CtLogs(settings) => {
                 let around = ctlog::Surroundings {
