@@ -16,6 +16,7 @@ mod hash_tiles;
 mod key;
 mod list;
 mod merkle;
+mod names_line;
 mod names_tile;
 mod proof;
 mod source;
