@@ -15,6 +15,7 @@ use crate::stop::Stop;
 
 use super::fetch::{Fetcher, Request};
 use super::intake::EntryIntake;
+use super::room::{Room, Share};
 use super::trouble::Trouble;
 
 /// A tree head is a few hundred bytes of JSON, a proof at most 128 hashes in base64.
@@ -24,6 +25,7 @@ const PAGE_LIMIT: usize = 128 * 1024 * 1024;
 /// Entries asked for until the server has shown how many it gives: what the most generous give.
 pub(super) const FIRST_PAGE: u64 = 1000;
 /// Entries that are held until they are proven, and bytes of them: one more request proves them.
+/// Fewer, where other logs hold so much that there is no room.
 const HELD: usize = 2048;
 const HELD_BYTES: usize = 8 * 1024 * 1024;
 
@@ -43,13 +45,18 @@ pub(super) struct GetEntries {
 }
 
 /// Entries that are not proven yet, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     frames: Vec<Result<Vec<u8>, EntryFault>>,
     bytes: usize,
+    share: Share,
 }
 
 impl Held {
+    fn none(room: &Arc<Room>) -> Self {
+        Self { frames: Vec::new(), bytes: 0, share: room.take(0) }
+    }
+
     fn is_full(&self) -> bool {
         self.frames.len() >= HELD || self.bytes >= HELD_BYTES
     }
@@ -112,9 +119,10 @@ impl GetEntries {
 
     /// Fetches the entries from `first` on, as many as are proven at once, and at least one.
     fn fetch(&mut self, first: u64, end: u64) -> Result<Held, Trouble> {
-        let mut held = Held::default();
+        let room = Arc::clone(&self.fetcher.room);
+        let mut held = Held::none(&room);
         let mut next = first;
-        while next < end && !held.is_full() {
+        while next < end && !held.is_full() && (held.frames.is_empty() || room.is_left()) {
             let pages = self.pages(next, end, HELD - held.frames.len());
             let request = |&(from, to): &(u64, u64)| Request {
                 url: self.entries_url(from, to),
@@ -124,7 +132,7 @@ impl GetEntries {
             for (from, to) in pages {
                 let body = bodies.next(&self.stop)??;
                 next = self.hold(&mut held, from, to, body)?;
-                if next <= to || held.is_full() {
+                if next <= to || held.is_full() || !room.is_left() {
                     // The pages behind a short one overlap what is missing: ask anew.
                     break;
                 }
@@ -167,6 +175,7 @@ impl GetEntries {
                 held.frames.push(frame.map(<[u8]>::to_vec));
             }
         });
+        held.share.set(held.bytes);
         // What cannot be read at all says nothing that the log might have signed.
         read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.entries_url(from, to))))?;
         if count == 0 {

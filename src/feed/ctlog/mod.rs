@@ -17,6 +17,7 @@ mod get_entries;
 mod intake;
 mod lists;
 mod pace;
+mod room;
 mod settings;
 mod tiled;
 mod trouble;

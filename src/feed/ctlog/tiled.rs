@@ -25,7 +25,8 @@ const HASHES_LIMIT: usize = 256 * 32;
 /// larger one is refused, which is said, and costs no memory.
 const TILE_LIMIT: usize = 128 * 1024 * 1024;
 /// Tiles that are proven together, by the tree they grow into: takes one hash tile at most. Of
-/// more, each is proven on its own, by hash tiles of which one serves 256.
+/// more, each is proven on its own, by hash tiles of which one serves 256; so is each where other
+/// logs hold so much that there is no room for some together.
 const TOGETHER: usize = 4;
 /// Tiles that are planned at once: a plan of the whole way through a log would take hundreds of
 /// megabytes.
@@ -91,6 +92,7 @@ impl Tiled {
         let covered = tiles.last().map_or(0, |tile| tile.number * TILE + tile.width);
         if self.verify == Verification::Full
             && tiles.len() <= TOGETHER
+            && (tiles.len() == 1 || self.place.fetcher.room.is_left())
             && head.size - covered < TILE
         {
             return self.read_together(intake, &tiles, end, head, known, &mut hashes);
@@ -125,8 +127,15 @@ impl Tiled {
     ) -> Result<(), Trouble> {
         intake.wait_for_room(&self.place.stop);
         let mut bodies = self.place.ahead(tiles);
-        let fetch = |tile: &TileId| self.place.tile(*tile, bodies.next(&self.place.stop)?);
-        let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, _>>()?;
+        let mut share = self.place.fetcher.room.take(0);
+        let mut held = 0;
+        let fetch = |tile: &TileId| {
+            let body = self.place.tile(*tile, bodies.next(&self.place.stop)?)?;
+            held += body.len();
+            share.set(held);
+            Ok(body)
+        };
+        let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, Trouble>>()?;
         let mut entries: Vec<Vec<Entry<'_>>> = Vec::with_capacity(tiles.len());
         for (tile, body) in tiles.iter().zip(&bodies) {
             entries.push(self.place.entries(*tile, body)?);
