@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::batch::TreeHead;
 use crate::config::Verification;
 use crate::ctlog::{
-    ConsistencyProof, Entry, EntryFault, Frontier, Key, leaf_hash, read_frame, read_get_entries,
+    ConsistencyProof, Frontier, Key, LeafFault, leaf_hash, read_frame, read_get_entries,
     signed_tree_head,
 };
 use crate::stop::Stop;
@@ -29,6 +29,9 @@ pub(super) const FIRST_PAGE: u64 = 1000;
 const HELD: usize = 2048;
 const HELD_BYTES: usize = 8 * 1024 * 1024;
 
+/// Entries among which one is looked for that can be read, where only its time is wanted.
+const NEARBY: u64 = 16;
+
 /// An RFC 6962 log as it is read.
 #[derive(Debug)]
 pub(super) struct GetEntries {
@@ -47,7 +50,7 @@ pub(super) struct GetEntries {
 /// Entries that are not proven yet, in order.
 #[derive(Debug)]
 struct Held {
-    frames: Vec<Result<Vec<u8>, EntryFault>>,
+    frames: Vec<Result<Vec<u8>, LeafFault>>,
     bytes: usize,
     share: Share,
 }
@@ -107,10 +110,11 @@ impl GetEntries {
     fn take_in(
         &self,
         intake: &mut EntryIntake,
-        frame: &Result<Vec<u8>, EntryFault>,
+        frame: &Result<Vec<u8>, LeafFault>,
     ) -> Result<(), Trouble> {
         let verified = self.verify == Verification::Full;
-        match frame.as_deref().map_err(|fault| *fault).and_then(read_frame) {
+        let read = frame.as_deref().map_err(|bad| bad.fault).and_then(read_frame);
+        match read {
             Ok((_, entry)) => intake.entry(&entry, verified)?,
             Err(fault) => intake.unreadable(fault.reason(), fault.to_string())?,
         }
@@ -287,11 +291,13 @@ impl GetEntries {
         let tree = self.frontier.take().filter(|tree| tree.size() == position);
         let mut tree = tree.unwrap_or_default();
         for frame in &held.frames {
-            tree.push(match frame.as_deref().map_err(|fault| *fault).and_then(read_frame) {
-                Ok((_, entry)) => entry.leaf_hash(),
-                // Nothing that could be hashed came: the proof fails, and it is asked for again.
-                Err(_) => leaf_hash(&[]),
-            });
+            let hash = match frame {
+                Ok(frame) => read_frame(frame).ok().map(|(_, entry)| entry.leaf_hash()),
+                // An entry that nobody understands is proven all the same: it is a gap of one.
+                Err(fault) => fault.leaf_hash,
+            };
+            // Nothing that could be hashed came: the proof fails, and it is asked for again.
+            tree.push(hash.unwrap_or_else(|| leaf_hash(&[])));
         }
         let proven = if tree.size() == head.size {
             tree.root() == head.root
@@ -319,20 +325,31 @@ impl GetEntries {
         let (mut low, mut high) = (0, head.size);
         while low < high {
             let middle = low.midpoint(high);
-            let url = self.entries_url(middle, middle);
-            let mut body = self.fetcher.one(&url, PAGE_LIMIT, &self.stop)?;
-            let mut timestamp = None;
-            read_get_entries(&mut body, middle, |_, frame| {
-                let entry = frame.and_then(read_frame);
-                timestamp =
-                    timestamp.or(entry.ok().map(|(_, entry): (_, Entry<'_>)| entry.timestamp));
-            })
-            .map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))?;
+            // Of an entry that cannot be read, the next one's time will do.
+            let nearby = middle.saturating_add(NEARBY).min(head.size) - 1;
+            let timestamp = match self.timestamp(middle, middle)? {
+                None => self.timestamp(middle, nearby)?,
+                known => known,
+            };
             let Some(timestamp) = timestamp else {
-                return Err(Trouble::Passing(format!("{url}: the answer has no entry")));
+                let url = self.entries_url(middle, nearby);
+                return Err(Trouble::Passing(format!("{url}: no entry can be read")));
             };
             if timestamp < millis { low = middle + 1 } else { high = middle }
         }
         Ok(low)
+    }
+
+    /// When the log took in the first of the entries `from` to `to` that can be read.
+    fn timestamp(&self, from: u64, to: u64) -> Result<Option<u64>, Trouble> {
+        let url = self.entries_url(from, to);
+        let mut body = self.fetcher.one(&url, PAGE_LIMIT, &self.stop)?;
+        let mut timestamp = None;
+        read_get_entries(&mut body, from, |_, frame| {
+            let entry = frame.ok().and_then(|frame| read_frame(frame).ok());
+            timestamp = timestamp.or(entry.map(|(_, entry)| entry.timestamp));
+        })
+        .map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))?;
+        Ok(timestamp)
     }
 }

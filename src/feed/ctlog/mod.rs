@@ -11,6 +11,7 @@
 mod ask;
 mod bucket;
 mod conductor;
+mod content;
 mod course;
 mod fetch;
 mod get_entries;
