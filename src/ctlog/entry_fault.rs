@@ -49,6 +49,15 @@ impl EntryFault {
         Self::UnknownLeaf,
     ];
 
+    /// Whether it is the log's own doing: bytes that were lost or added on the way look otherwise.
+    #[must_use]
+    pub fn is_in_the_log(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownType | Self::NoCertificate | Self::BadFingerprints | Self::TooLarge
+        )
+    }
+
     /// The fault in a few words, as counters and reports show it.
     #[must_use]
     pub fn reason(self) -> &'static str {
