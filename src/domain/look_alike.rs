@@ -4,19 +4,29 @@
 //! table for what they leave. Character by character and never the UTS-39 skeleton of a whole
 //! name, which turns every `m` into `rn` and keeps accents.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use unicode_security::skeleton;
 
 /// Appends the look-alike form of `unicode` to `out`: decomposed, without combining marks; ASCII
 /// as it is, every other character as its prototype, in ASCII lower case.
 pub(super) fn write(unicode: &str, out: &mut String) {
-    for c in unicode.nfd().filter(|c| !is_combining_mark(*c)) {
-        match own(c) {
-            Some(plain) => out.push(plain),
-            None if c.is_ascii() => out.push(c.to_ascii_lowercase()),
-            None => write_prototype(c, out),
+    for c in unicode.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            // Normal form would put the marks in order, but none of them stays.
+            decompose_canonical(c, |part| write_part(part, out));
         }
+    }
+}
+
+/// Appends what a character of the decomposed form looks like.
+fn write_part(c: char, out: &mut String) {
+    match own(c) {
+        Some(plain) => out.push(plain),
+        None if c.is_ascii() => out.push(c.to_ascii_lowercase()),
+        None if is_combining_mark(c) => {}
+        None => write_prototype(c, out),
     }
 }
 

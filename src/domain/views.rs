@@ -88,7 +88,13 @@ impl Forms {
                 }
                 Label::Unicode(label) => {
                     decodes = true;
-                    self.unicode.extend(label.chars().flat_map(lower_case));
+                    for c in label.chars() {
+                        if c.is_ascii() {
+                            self.unicode.push(c.to_ascii_lowercase());
+                        } else {
+                            self.unicode.extend(lower_case(c));
+                        }
+                    }
                 }
             }
         }
