@@ -26,6 +26,9 @@ pub struct Origin {
     pub content: Content,
     /// Number of its last batch that is stored, from an earlier run; 0 before the first.
     pub last_sequence: u64,
+    /// How far the feed is stored with that batch: what it says before it has read anything stands
+    /// there.
+    pub last_position: u64,
 }
 
 /// A feed's output end: fills batches, numbers them, hands them over.
@@ -59,8 +62,9 @@ impl BatchSender {
         empties: Receiver<Batch>,
         recorder: Option<Recorder>,
     ) -> Self {
-        let Origin { feed, can_wait, content, last_sequence } = origin;
-        let filling = Batch { feed, can_wait, content, ..Batch::default() };
+        let Origin { feed, can_wait, content, last_sequence, last_position } = origin;
+        let filling =
+            Batch { feed, can_wait, content, position: last_position, ..Batch::default() };
         Self { filling, next_sequence: last_sequence + 1, batches, empties, recorder }
     }
 

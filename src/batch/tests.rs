@@ -70,6 +70,17 @@ fn log_entries_carry_their_index_and_add_up() {
 }
 
 #[test]
+fn what_comes_before_the_first_frame_stands_where_the_feed_was_stored() {
+    let (batches, received) = unbounded();
+    let (_give_back, empties) = bounded(4);
+    let origin = Origin { last_sequence: 6, last_position: 41, ..Origin::default() };
+    let mut out = BatchSender::new(origin, batches, empties, None);
+    out.gap(GapEvent::Closed { at: 1 }).unwrap();
+    let gap = received.try_recv().unwrap();
+    assert_eq!((gap.sequence, gap.position), (7, 41));
+}
+
+#[test]
 fn a_recycled_batch_starts_empty_and_numbers_go_on() {
     let (mut out, received, give_back) = sender();
     out.push(1, b"x", ["a.com"].into_iter()).unwrap();

@@ -238,16 +238,18 @@ impl<'a> Conductor<'a> {
             Some(range) => (range.from, Some(range.to)),
             None => (self.settings.start, None),
         };
-        let applied = outlet.applied;
-        let position = applied.unwrap_or_default().position;
+        let position = outlet.applied.unwrap_or_default().position;
         let backlog = Arc::clone(&self.around.backlog);
         let ending = Arc::new(AtomicBool::new(false));
+        // Where to begin is decided, and stored, with the first tree head: a gap before that has
+        // stored a number, but no place.
+        let known = self.around.tree_heads.get(&name).cloned();
         let course = Course {
             protocol: self.protocols.of(log, &self.settings, &self.around.stop),
             intake: EntryIntake::new(outlet, backlog, position),
             pace: Pace::new(self.settings.max_delay),
-            known: self.around.tree_heads.get(&name).cloned(),
-            start: applied.is_none().then_some(start),
+            start: known.is_none().then_some(start),
+            known,
             end,
             ending: Arc::clone(&ending),
             stop: &self.around.stop,

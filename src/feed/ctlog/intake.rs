@@ -162,7 +162,7 @@ impl EntryIntake {
     /// [`Closed`] when no matcher is left.
     pub fn open_gap(&mut self, reason: &'static str, detail: String) -> Result<(), Closed> {
         self.stats.gaps.add(1);
-        self.out.gap(GapEvent::Opened { at: now_micros(), reason, detail })
+        self.out.gap_to(self.position, GapEvent::Opened { at: now_micros(), reason, detail })
     }
 
     /// Reports that the log is read again.
@@ -170,7 +170,7 @@ impl EntryIntake {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn close_gap(&mut self) -> Result<(), Closed> {
-        self.out.gap(GapEvent::Closed { at: now_micros() })
+        self.out.gap_to(self.position, GapEvent::Closed { at: now_micros() })
     }
 
     /// Hands over what has been taken in; call it before the feed would sleep.

@@ -1,0 +1,105 @@
+//! What a log is resumed from: its place, whatever went wrong before it could be read again.
+
+use rustix::process::Signal;
+
+use crate::testenv::ctwatch::{
+    expected, folder, made, stored, wait_for_end, wait_for_position, watch,
+};
+use crate::testenv::log::{Key, LogServer, Protocol, Signing, TestLog};
+use crate::testenv::{Folder, Tls, wait_until};
+
+/// Entries of each log: two full tiles and a part.
+const ENTRIES: u64 = 700;
+
+fn log_of(protocol: Protocol) -> TestLog {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+    log.append(made(5).entries(0..ENTRIES));
+    log
+}
+
+fn position(folder: &Folder) -> Option<i64> {
+    folder.number("certstream.db", "SELECT position FROM positions")
+}
+
+/// Watches until one more gap is stored than before, then kills it.
+fn watch_until_a_gap_is_stored(folder: &Folder) {
+    let gaps = || folder.number("certstream.db", "SELECT count(*) FROM gaps").unwrap_or(0);
+    let before = gaps();
+    let mut program = watch(folder);
+    wait_until("a gap is stored", || gaps() > before);
+    program.signal(Signal::KILL);
+    program.end();
+}
+
+#[test]
+fn a_gap_before_the_first_entry_of_a_run_leaves_the_position_as_it_was() {
+    for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
+        let log = log_of(protocol);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        log.sign(Signing::Broken);
+        watch_until_a_gap_is_stored(&folder);
+        assert_eq!(position(&folder), Some(700), "{protocol:?}");
+        // The gap's end comes before an entry is read, too.
+        let mut program = watch(&folder);
+        wait_until("it is said", || folder.stderr().contains("next attempt"));
+        log.sign(Signing::Good);
+        wait_until("the gap is closed", || {
+            let open = "SELECT count(*) FROM gaps WHERE ended IS NOT NULL";
+            folder.number("certstream.db", open) == Some(1)
+        });
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(position(&folder), Some(700), "{protocol:?}");
+        log.append(made(5).entries(ENTRIES..ENTRIES + 30));
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log), "{protocol:?}");
+    }
+}
+
+#[test]
+fn a_log_that_has_forked_keeps_its_position_at_every_start() {
+    let log = log_of(Protocol::Tiles);
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    log.fork(300);
+    for _ in 0..2 {
+        assert_eq!(watch(&folder).end().code(), Some(1), "{}", folder.stderr());
+        assert_eq!(position(&folder), Some(700));
+    }
+}
+
+#[test]
+fn a_log_that_is_to_be_read_from_its_end_is_so_whatever_came_before_its_first_tree_head() {
+    for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
+        let log = log_of(protocol);
+        log.sign(Signing::Broken);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let text = folder.read("config.yaml").replace("start: beginning", "start: end");
+        folder.write("config.yaml", text);
+        watch_until_a_gap_is_stored(&folder);
+        log.sign(Signing::Good);
+        assert_eq!(folder.run(&["logs", "--json", "--offline"]), 0, "{}", folder.stderr());
+        let shown = folder.stdout();
+        assert!(shown.contains("\"position\":null"), "nothing was read: {shown}");
+        let mut program = watch(&folder);
+        wait_for_position(&folder, &log, ENTRIES);
+        log.append(made(5).entries(ENTRIES..ENTRIES + 30));
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        let later = |index: u64| index >= ENTRIES;
+        let names = log.expected().into_iter().filter(|(index, _)| later(*index));
+        let mut names: Vec<String> =
+            names.flat_map(|(_, names)| names).filter(|name| name.contains("paypal")).collect();
+        names.sort();
+        assert_eq!(stored(&folder).into_keys().collect::<Vec<_>>(), names, "{protocol:?}");
+    }
+}
