@@ -156,12 +156,23 @@ fn names_tiles_are_read_where_they_are_offered_and_data_tiles_where_not() {
         let verified = folder.number("certstream.db", verified);
         assert_eq!(verified, Some(if offered { 0 } else { 900 }));
         if offered {
-            for full in ["/alpha/tile/data/000", "/alpha/tile/data/001", "/alpha/tile/data/002"] {
-                assert!(server.count(full) <= 2, "{full}: once a tile, and once per new match");
+            for full in ["/alpha/tile/data/000", "/alpha/tile/data/001"] {
+                assert_eq!(server.count(full), 1, "{full}: once a tile");
             }
+            // Of this one, a part was there first.
+            assert!(server.count("/alpha/tile/data/002") <= 2, "once per new match");
         } else {
             assert!(server.count("/alpha/tile/names/*") <= 4, "their absence is remembered");
+            // What was read whole is not read again.
+            assert_eq!(server.count("/alpha/tile/data/000"), 1);
+            let again = "SELECT count(*) FROM positions WHERE feed LIKE 'verify %'";
+            assert_eq!(folder.number("certstream.db", again), Some(0));
         }
+        // Its time is the log's, whichever way it came.
+        let seen = "SELECT first_seen || ' ' || last_seen FROM domains
+             WHERE domain = 'paypal-693.shop.example'";
+        let time = made(1).timestamp(693) * 1000;
+        assert_eq!(folder.texts("certstream.db", seen), [format!("{time} {time}")]);
     }
 }
 

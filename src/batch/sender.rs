@@ -106,6 +106,22 @@ impl BatchSender {
         self.filled_to(entry.index + 1)
     }
 
+    /// Of a log: whether the entries from here on come by their names alone. A batch holds those of
+    /// one kind.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn by_names_alone(&mut self, alone: bool) -> Result<(), Closed> {
+        let content = match &self.filling.content {
+            Content::Entries(log) if alone => Content::Names(Arc::clone(log)),
+            Content::Names(log) if !alone => Content::Entries(Arc::clone(log)),
+            _ => return Ok(()),
+        };
+        self.flush()?;
+        self.filling.content = content;
+        Ok(())
+    }
+
     /// Adds a frame that carries no names (heartbeat, unknown type, refused).
     ///
     /// # Errors

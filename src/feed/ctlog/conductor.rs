@@ -229,10 +229,7 @@ impl<'a> Conductor<'a> {
         log: &Log,
     ) -> Result<Running<'scope>> {
         let name = self.feed_name(log);
-        let source = Arc::new(LogSource::of(log));
-        let tiled = matches!(log.protocol, LogProtocol::Tiled { .. });
-        let names = tiled && self.settings.source == CtSource::Names;
-        let content = if names { Content::Names(source) } else { Content::Entries(source) };
+        let content = Content::Entries(Arc::new(LogSource::of(log)));
         let outlet = self.around.outlets.open(&name, true, content)?;
         let (start, end) = match &self.settings.range {
             Some(range) => (range.from, Some(range.to)),

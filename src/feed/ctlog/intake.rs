@@ -86,6 +86,7 @@ impl EntryIntake {
         let names = &mut self.names;
         let index = self.position;
         let read = ctlog::names(entry, |name| names.push(name));
+        self.out.by_names_alone(false)?;
         self.take_in(entry.timestamp, entry.leaf, verified)?;
         // The names that were found count all the same; those that may be missing are a gap.
         match read {
@@ -103,6 +104,7 @@ impl EntryIntake {
         let names = &mut self.names;
         entry.names(|name| names.push(name));
         let timestamp = entry.timestamp().unwrap_or_default();
+        self.out.by_names_alone(true)?;
         self.take_in(timestamp, &timestamp.to_le_bytes(), false)
     }
 
