@@ -102,7 +102,8 @@ impl BatchSender {
         let reading = &mut self.filling.reading;
         reading.entries += 1;
         reading.verified += u64::from(entry.verified);
-        reading.newest = reading.newest.max(Some(entry.timestamp));
+        let known = Some(entry.timestamp).filter(|timestamp| *timestamp > 0);
+        reading.newest = reading.newest.max(known);
         self.filled_to(entry.index + 1)
     }
 

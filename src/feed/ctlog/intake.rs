@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::backlog::Backlog;
-use crate::batch::{BatchSender, Closed, GapEvent, LogEntry, TreeHead, now_micros};
+use crate::batch::{AHEAD, BatchSender, Closed, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::ctlog::{self, Entry, NamedEntry};
 use crate::feed::Outlet;
 use crate::stats::FeedStats;
@@ -22,6 +22,9 @@ pub(super) struct EntryIntake {
     backlog: Arc<Backlog>,
     /// Index of the entry that comes next: everything before it has been taken in.
     position: u64,
+    /// The latest time that an entry could have when the clock was last read, in microseconds
+    /// since the Unix epoch.
+    latest: i64,
     /// Names of the entry at hand, and where each ends.
     names: Names,
 }
@@ -54,7 +57,7 @@ impl EntryIntake {
     /// An intake that goes on at `position`, and waits where `backlog` is full.
     pub fn new(outlet: Outlet, backlog: Arc<Backlog>, position: u64) -> Self {
         let Outlet { out, stats, .. } = outlet;
-        Self { out, stats, backlog, position, names: Names::default() }
+        Self { out, stats, backlog, position, latest: 0, names: Names::default() }
     }
 
     /// Index of the entry that comes next.
@@ -115,14 +118,26 @@ impl EntryIntake {
         self.stats.bytes.add(bytes.len() as u64);
         self.stats.updates.add(1);
         self.stats.names.add(self.names.ends.len() as u64);
-        let newest = i64::try_from(timestamp.saturating_mul(1000)).unwrap_or(i64::MAX);
+        // A time that cannot be is no time.
+        let seen = ctlog::micros(timestamp).filter(|seen| self.may_be(*seen));
+        let timestamp = if seen.is_some() { timestamp } else { 0 };
         // One writer, so no lost update between load and store.
-        if newest > self.stats.newest_seen.load(Ordering::Relaxed) {
-            self.stats.newest_seen.store(newest, Ordering::Relaxed);
+        if let Some(seen) = seen
+            && seen > self.stats.newest_seen.load(Ordering::Relaxed)
+        {
+            self.stats.newest_seen.store(seen, Ordering::Relaxed);
         }
         self.stats.position.store(self.position, Ordering::Relaxed);
         let entry = LogEntry { index, bytes, timestamp, verified };
         self.out.push_entry(&entry, self.names.iter())
+    }
+
+    /// Whether a log may give `seen` as the time of an entry.
+    fn may_be(&mut self, seen: i64) -> bool {
+        if seen > self.latest {
+            self.latest = now_micros() + AHEAD;
+        }
+        seen <= self.latest
     }
 
     /// The next entry cannot be read, now or later: a gap of one, and on.
