@@ -199,3 +199,28 @@ fn a_certificate_that_cannot_be_read_is_a_gap_of_one() {
     );
     assert_eq!(rows, [format!("malformed certificate {ENTRIES} {ENTRIES}")]);
 }
+
+#[test]
+fn a_certificate_with_too_many_names_is_read_up_to_the_limit_and_said() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(3).entries(0..256));
+    let server = LogServer::start(Tls::Off, &[&log]);
+    // Of names tiles nothing is signed: one can say anything.
+    let name = |number: u64| format!("\"paypal-{}.x.org\"", number.min(100_000));
+    let names = (0..100_007).map(name).collect::<Vec<_>>().join(",");
+    let mut tile = format!("{{\"Timestamp\":1,\"DNS\":[{names}]}}\n");
+    tile += &"{\"Timestamp\":1}\n".repeat(255);
+    server.misbehave("/alpha/tile/names/000", Times::Always, Fault::Body(tile.into_bytes().into()));
+    // And so nothing is verified.
+    server.misbehave("/alpha/tile/data/*", Times::Always, Fault::status(404));
+    let folder = folder(&server, "  source: names\n");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let counts = "SELECT (SELECT count(*) FROM domains) || ' ' || reason || ' ' || first_index
+        || ' ' || detail FROM gaps";
+    assert_eq!(
+        folder.texts("certstream.db", counts),
+        ["100000 too many names 0 7 names beyond the first 100000 are left out"]
+    );
+}

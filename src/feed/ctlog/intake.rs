@@ -10,9 +10,12 @@ use std::sync::atomic::Ordering;
 use crate::backlog::Backlog;
 use crate::batch::{AHEAD, BatchSender, Closed, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::ctlog::{self, Entry, NamedEntry};
-use crate::feed::Outlet;
+use crate::feed::{MAX_NAMES, Outlet};
 use crate::stats::FeedStats;
 use crate::stop::Stop;
+
+/// Bytes that the buffer of names keeps from one entry to the next.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// Takes in the entries of one log, in the order of their indexes.
 #[derive(Debug)]
@@ -34,15 +37,25 @@ pub(super) struct EntryIntake {
 struct Names {
     text: String,
     ends: Vec<usize>,
+    /// Names beyond [`MAX_NAMES`]: these are not here.
+    surplus: u64,
 }
 
 impl Names {
     fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
+        self.surplus = 0;
+        // One certificate with a hundred thousand names must not hold its memory for months.
+        self.text.shrink_to(KEPT_BYTES);
+        self.ends.shrink_to(KEPT_BYTES / size_of::<usize>());
     }
 
     fn push(&mut self, name: &str) {
+        if self.ends.len() == MAX_NAMES {
+            self.surplus += 1;
+            return;
+        }
         self.text.push_str(name);
         self.ends.push(self.text.len());
     }
@@ -93,7 +106,7 @@ impl EntryIntake {
         self.take_in(entry.timestamp, entry.leaf, verified)?;
         // The names that were found count all the same; those that may be missing are a gap.
         match read {
-            Ok(()) => Ok(()),
+            Ok(()) => self.note_surplus(index),
             Err(fault) => self.note_unreadable(index, fault.reason(), fault.to_string()),
         }
     }
@@ -108,7 +121,20 @@ impl EntryIntake {
         entry.names(|name| names.push(name));
         let timestamp = entry.timestamp().unwrap_or_default();
         self.out.by_names_alone(true)?;
-        self.take_in(timestamp, &timestamp.to_le_bytes(), false)
+        let index = self.position;
+        self.take_in(timestamp, &timestamp.to_le_bytes(), false)?;
+        self.note_surplus(index)
+    }
+
+    /// The names of the entry at `index` that were too many are a gap, too.
+    fn note_surplus(&mut self, index: u64) -> Result<(), Closed> {
+        let surplus = self.names.surplus;
+        if surplus == 0 {
+            return Ok(());
+        }
+        self.stats.surplus_names.add(surplus);
+        let detail = format!("{surplus} names beyond the first {MAX_NAMES} are left out");
+        self.note_unreadable(index, "too many names", detail)
     }
 
     fn take_in(&mut self, timestamp: u64, bytes: &[u8], verified: bool) -> Result<(), Closed> {
