@@ -1,5 +1,6 @@
 //! What a log is resumed from: its place, whatever went wrong before it could be read again.
 
+use certstream::ctlog::{self, SignedTreeHead};
 use rustix::process::Signal;
 
 use crate::testenv::ctwatch::{
@@ -61,18 +62,45 @@ fn a_gap_before_the_first_entry_of_a_run_leaves_the_position_as_it_was() {
     }
 }
 
+/// The two heads of the one fork that is stored, each as the log has signed it.
+fn fork(folder: &Folder, log: &TestLog, protocol: Protocol) -> [SignedTreeHead; 2] {
+    let sql = "SELECT known_signed FROM forks UNION ALL SELECT shown_signed FROM forks";
+    let key = ctlog::Key::from_spki(&log.key()).unwrap();
+    let heads: Vec<SignedTreeHead> = folder
+        .texts("certstream.db", sql)
+        .iter()
+        .map(|signed| match protocol {
+            Protocol::Rfc6962 => ctlog::signed_tree_head(signed.as_bytes(), &key).unwrap(),
+            _ => ctlog::checkpoint(signed.as_bytes(), &log.origin(), &key).unwrap(),
+        })
+        .collect();
+    heads.try_into().unwrap()
+}
+
 #[test]
-fn a_log_that_has_forked_keeps_its_position_at_every_start() {
-    let log = log_of(Protocol::Tiles);
-    let server = LogServer::start(Tls::Off, &[&log]);
-    let folder = folder(&server, "");
-    let mut program = watch(&folder);
-    wait_for_end(&folder, &log);
-    assert_eq!(program.stop(), 0, "{}", folder.stderr());
-    log.fork(300);
-    for _ in 0..2 {
-        assert_eq!(watch(&folder).end().code(), Some(1), "{}", folder.stderr());
-        assert_eq!(position(&folder), Some(700));
+fn a_log_that_has_forked_keeps_its_position_at_every_start_and_what_convicts_it() {
+    for (protocol, grown) in [
+        (Protocol::Tiles, 0),
+        (Protocol::Tiles, 40),
+        (Protocol::Rfc6962, 0),
+        (Protocol::Rfc6962, 40),
+    ] {
+        let log = log_of(protocol);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        let before = log.root(ENTRIES);
+        log.fork(300);
+        log.append(made(5).entries(ENTRIES..ENTRIES + grown));
+        for _ in 0..2 {
+            assert_eq!(watch(&folder).end().code(), Some(1), "{}", folder.stderr());
+            assert_eq!(position(&folder), Some(700));
+            let [known, shown] = fork(&folder, &log, protocol);
+            assert_eq!((known.size, known.root), (ENTRIES, before));
+            assert_eq!((shown.size, shown.root), (log.size(), log.root(log.size())));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::{Batch, Content, Frames, GapEvent, LogEntry, TreeHead, now_micros};
+use super::{Batch, Content, Fork, Frames, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::stats::{FeedIndex, RecorderStats};
 
 /// The next stage is gone: the run is ending.
@@ -151,6 +151,16 @@ impl BatchSender {
     pub fn tree_head(&mut self, position: u64, head: TreeHead) -> Result<(), Closed> {
         self.filling.position = position;
         self.filling.reading.tree_head = Some(head);
+        self.send()
+    }
+
+    /// Sends the two tree heads of a log that has forked, behind everything read so far.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn fork(&mut self, position: u64, fork: Fork) -> Result<(), Closed> {
+        self.filling.position = position;
+        self.filling.reading.fork = Some(fork);
         self.send()
     }
 

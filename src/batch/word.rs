@@ -59,6 +59,18 @@ pub struct Reading {
     pub newest: Option<u64>,
     /// The tree head that is the newest known from here on.
     pub tree_head: Option<TreeHead>,
+    /// The log has signed two trees that are not one.
+    pub fork: Option<Fork>,
+}
+
+/// Two trees that a log has signed, of which the second does not extend the first: what it can be
+/// convicted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The one that was known.
+    pub known: TreeHead,
+    /// The one that came then.
+    pub shown: TreeHead,
 }
 
 /// How far a feed is stored.

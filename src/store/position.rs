@@ -1,6 +1,6 @@
 //! Positions: how far each feed is stored, and of a log also how much of it was proven.
 //!
-//! Owns the `positions` and `tree_heads` tables.
+//! Owns the `positions`, `tree_heads` and `forks` tables.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::integer;
 use super::waiting::Progress;
-use crate::batch::{Applied, TreeHead, now_micros};
+use crate::batch::{Applied, Fork, TreeHead, now_micros};
 
 /// How far every feed is stored that ever was.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, Applied>> {
@@ -78,6 +78,9 @@ pub(super) fn write(
             integer(reading.verified),
             newest,
         ))?;
+    if let Some(fork) = &reading.fork {
+        write_fork(connection, feed, fork, now)?;
+    }
     let Some(head) = &reading.tree_head else { return Ok(()) };
     connection
         .prepare_cached(
@@ -88,6 +91,30 @@ pub(super) fn write(
                  received = excluded.received",
         )?
         .execute((feed, integer(head.size), head.root, integer(head.timestamp), &*head.signed, now))
+        .map(drop)
+}
+
+/// A log that is asked again at each start shows the same two trees each time: once is enough.
+fn write_fork(connection: &Connection, feed: &str, fork: &Fork, now: i64) -> rusqlite::Result<()> {
+    let Fork { known, shown } = fork;
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO forks (feed, received, known_size, known_root, known_timestamp,
+                 known_signed, shown_size, shown_root, shown_timestamp, shown_signed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute((
+            feed,
+            now,
+            integer(known.size),
+            known.root,
+            integer(known.timestamp),
+            &*known.signed,
+            integer(shown.size),
+            shown.root,
+            integer(shown.timestamp),
+            &*shown.signed,
+        ))
         .map(drop)
 }
 

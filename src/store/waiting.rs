@@ -39,6 +39,7 @@ impl Progress {
         self.reading.verified += next.verified;
         self.reading.newest = self.reading.newest.max(next.newest);
         self.reading.tree_head = next.tree_head.or(self.reading.tree_head.take());
+        self.reading.fork = next.fork.or(self.reading.fork.take());
     }
 }
 

@@ -247,6 +247,7 @@ impl<'a> Conductor<'a> {
             pace: Pace::new(self.settings.max_delay),
             start: known.is_none().then_some(start),
             known,
+            shown: None,
             end,
             ending: Arc::clone(&ending),
             stop: &self.around.stop,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::batch::{Closed, TreeHead};
+use crate::batch::{Closed, Fork, TreeHead};
 use crate::config::Start;
 use crate::connect::sleep;
 use crate::error::{Error, Result};
@@ -82,6 +82,8 @@ pub(super) struct Course<'a> {
     pub pace: Pace,
     /// The newest tree head that was proven to extend all before it, of an earlier run at first.
     pub known: Option<TreeHead>,
+    /// The tree head that came last, none at first; nothing is proven of it.
+    pub shown: Option<TreeHead>,
     /// Where to begin; none: at the intake's position.
     pub start: Option<Start>,
     /// Where to end; none: with the log.
@@ -143,10 +145,13 @@ impl Course<'_> {
                 }
                 Err(Trouble::Stopped | Trouble::Closed) => return Ok(()),
                 Err(Trouble::Broken { reason, what }) => {
+                    if let (Some(known), Some(shown)) = (self.known.take(), self.shown.take()) {
+                        let _ = self.intake.fork(Fork { known, shown });
+                    }
                     let _ = self.intake.open_gap(reason, what.clone());
                     return Err(Error::failed(format!("{}: {what}", self.name)).remedy(
-                        "this log is not read any further; its two tree heads are in the \
-                         database: report them to the log's operator",
+                        "this log is not read any further; its two tree heads are in the table \
+                         `forks` of the database: report them to the log's operator",
                     ));
                 }
                 Err(Trouble::Passing(what)) => self.lament(log::Level::Warn, &what, &mut back_off),
@@ -189,6 +194,7 @@ impl Course<'_> {
     /// One look at the log: its tree head, and what is to be read by now.
     fn round(&mut self) -> Result<(), Trouble> {
         let head = self.protocol.tree_head()?;
+        self.shown = Some(head.clone());
         if let Some(known) = &self.known {
             let broken = |reason, what: &str| Trouble::Broken {
                 reason,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::backlog::Backlog;
-use crate::batch::{AHEAD, BatchSender, Closed, GapEvent, LogEntry, TreeHead, now_micros};
+use crate::batch::{AHEAD, BatchSender, Closed, Fork, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::ctlog::{self, Entry, NamedEntry};
 use crate::feed::{MAX_NAMES, Outlet};
 use crate::stats::FeedStats;
@@ -197,6 +197,14 @@ impl EntryIntake {
     /// [`Closed`] when no matcher is left.
     pub fn tree_head(&mut self, head: TreeHead) -> Result<(), Closed> {
         self.out.tree_head(self.position, head)
+    }
+
+    /// Reports two tree heads that contradict each other.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn fork(&mut self, fork: Fork) -> Result<(), Closed> {
+        self.out.fork(self.position, fork)
     }
 
     /// Reports that the log is not read from here on, and why.

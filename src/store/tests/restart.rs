@@ -80,6 +80,7 @@ fn what_was_read_of_a_log_adds_up_and_its_newest_tree_head_stays() {
                 timestamp: 1000 + size,
                 signed: format!("note {size}").into(),
             }),
+            ..Reading::default()
         },
         ..message(sequence, Vec::new())
     };
