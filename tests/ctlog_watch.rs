@@ -314,3 +314,29 @@ fn the_table_of_logs_shows_what_is_read_and_what_is_left() {
     assert_eq!((&offline["size"], &offline["lag_entries"]), (&1000.into(), &0.into()));
     assert_eq!(server.requests("*").len(), asked, "nobody is asked");
 }
+
+#[test]
+fn a_log_that_is_far_behind_is_asked_for_its_size_on_the_way() {
+    for (protocol, first, last) in [
+        (Protocol::Tiles, "/alpha/tile/data/000", "/alpha/tile/data/257"),
+        (Protocol::Rfc6962, "*?start=0&*", "*?start=65536&*"),
+    ] {
+        let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+        log.append(made(1).entries(0..67_000));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        let place = |pattern: &str| {
+            let found = server.requests(pattern);
+            let found = found.first().unwrap_or_else(|| panic!("no {pattern}"));
+            server.requests("*").iter().position(|all| all.began == found.began).unwrap()
+        };
+        let between = &server.requests("*")[place(first)..place(last)];
+        let heads = ["/alpha/checkpoint", "/alpha/ct/v1/get-sth"];
+        assert!(between.iter().any(|request| heads.contains(&&*request.head.target)));
+        assert_eq!(folder.number("certstream.db", "SELECT count(*) FROM gaps"), Some(0));
+    }
+}

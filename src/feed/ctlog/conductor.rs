@@ -248,6 +248,7 @@ impl<'a> Conductor<'a> {
             start: known.is_none().then_some(start),
             known,
             shown: None,
+            behind: false,
             end,
             ending: Arc::clone(&ending),
             stop: &self.around.stop,
