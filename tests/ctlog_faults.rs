@@ -224,3 +224,27 @@ fn a_certificate_with_too_many_names_is_read_up_to_the_limit_and_said() {
         ["100000 too many names 0 7 names beyond the first 100000 are left out"]
     );
 }
+
+/// The precertificate as submitted is signed by nobody.
+#[test]
+fn a_submitted_precertificate_that_is_too_large_is_left_out() {
+    for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
+        let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+        log.append(made(3).entries(0..7));
+        let mut odd = made(3).entry(7);
+        if let Signed::Precert { submitted, .. } = &mut odd.signed {
+            *submitted = vec![7; (1 << 24) - 1];
+        }
+        log.append([odd]);
+        log.append(made(3).entries(8..256));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        assert_eq!(gaps(&folder), [""; 0], "{}", folder.stderr());
+        let without = "SELECT count(*) FROM certificates WHERE sha256 IS NULL";
+        assert_eq!(folder.number("certstream.db", without), Some(1));
+    }
+}

@@ -4,12 +4,13 @@
 //! cannot be read and becomes a gap of one. Which entries come, and whether they were proven, is
 //! for `tiled` and `get_entries`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::backlog::Backlog;
 use crate::batch::{AHEAD, BatchSender, Closed, Fork, GapEvent, LogEntry, TreeHead, now_micros};
-use crate::ctlog::{self, Entry, NamedEntry};
+use crate::ctlog::{self, Entry, EntryFault, MAX_ENTRY, NamedEntry};
 use crate::feed::{MAX_NAMES, Outlet};
 use crate::stats::FeedStats;
 use crate::stop::Stop;
@@ -101,9 +102,17 @@ impl EntryIntake {
         self.names.clear();
         let names = &mut self.names;
         let index = self.position;
+        let mut bytes = Cow::Borrowed(entry.leaf);
+        if bytes.len() > MAX_ENTRY {
+            bytes = entry.signed_alone().into();
+        }
+        if bytes.len() > MAX_ENTRY {
+            let fault = EntryFault::TooLarge;
+            return self.unreadable(fault.reason(), fault.to_string());
+        }
         let read = ctlog::names(entry, |name| names.push(name));
         self.out.by_names_alone(false)?;
-        self.take_in(entry.timestamp, entry.leaf, verified)?;
+        self.take_in(entry.timestamp, &bytes, verified)?;
         // The names that were found count all the same; those that may be missing are a gap.
         match read {
             Ok(()) => self.note_surplus(index),
