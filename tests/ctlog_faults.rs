@@ -248,3 +248,19 @@ fn a_submitted_precertificate_that_is_too_large_is_left_out() {
         assert_eq!(folder.number("certstream.db", without), Some(1));
     }
 }
+
+/// Where entries are not hashed, the index is all that ties them to their place.
+#[test]
+fn entries_that_do_not_bear_their_index_are_refused() {
+    for fault in [Fault::Unindexed, Fault::OtherTile] {
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        server.misbehave("/alpha/tile/data/000", Times::Next(1), fault);
+        let folder = folder(&server, "  verify: checkpoint\n");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        assert_eq!(gaps(&folder), ["not as signed"], "{}", folder.stderr());
+    }
+}
