@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::testenv::ctwatch::{expected, folder, made, stored, wait_for_end, watch};
 use crate::testenv::log::{
     Fault, Key, LogServer, Protocol, RetryAfter, Signed, Signing, TestLog, Times, most_at_once,
+    most_within,
 };
 use crate::testenv::{Folder, Tls, wait_until};
 
@@ -262,5 +263,33 @@ fn entries_that_do_not_bear_their_index_are_refused() {
         assert_eq!(program.stop(), 0, "{}", folder.stderr());
         assert_eq!(stored(&folder), expected(&log));
         assert_eq!(gaps(&folder), ["not as signed"], "{}", folder.stderr());
+    }
+}
+
+#[test]
+fn a_tile_that_cannot_be_verified_holds_up_no_other_and_is_not_asked_for_in_a_loop() {
+    for fault in [Fault::AlteredEntry(7), Fault::status(404)] {
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        server.misbehave("/alpha/tile/data/000", Times::Always, fault);
+        let folder = folder(&server, "  source: names\n");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        // In the tile that fails nothing can be verified, in the others everything.
+        let marked = |indexes: std::ops::Range<u64>| {
+            indexes.filter(|index| index.is_multiple_of(7)).count() as i64
+        };
+        let left = || folder.number("certstream.db", "SELECT count(*) FROM unverified");
+        wait_until("the others are verified", || left() == Some(marked(0..256)));
+        // The pauses grow, and none is shorter than two seconds.
+        server.wait_for_requests("/alpha/tile/data/000", 3);
+        assert!(most_within(&server.requests("/alpha/tile/data/000"), Duration::from_secs(1)) <= 1);
+        assert_eq!(server.count("/alpha/tile/data/001"), 1, "once a tile");
+        server.behave();
+        wait_until("all are verified", || left() == Some(0));
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        let verified = "SELECT verified FROM positions WHERE feed LIKE 'verify %'";
+        assert_eq!(folder.number("certstream.db", verified), Some(marked(0..ENTRIES)));
     }
 }
