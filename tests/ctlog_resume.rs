@@ -131,3 +131,33 @@ fn a_log_that_is_to_be_read_from_its_end_is_so_whatever_came_before_its_first_tr
         assert_eq!(stored(&folder).into_keys().collect::<Vec<_>>(), names, "{protocol:?}");
     }
 }
+
+#[test]
+fn that_a_log_has_no_names_tiles_is_found_out_by_a_tile_that_is_not_full_and_remembered() {
+    let log = log_of(Protocol::Tiles).without_names();
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "  source: names\n");
+    let text = folder.read("config.yaml").replace("start: beginning", "start: end");
+    folder.write("config.yaml", text);
+    let mut program = watch(&folder);
+    wait_for_position(&folder, &log, ENTRIES);
+    log.append(made(5).entries(ENTRIES..ENTRIES + 30));
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert!(!folder.stderr().contains("next attempt"), "{}", folder.stderr());
+    // The part, and the full tile it might have become.
+    assert_eq!(server.count("/alpha/tile/names/*"), 2);
+    let mut program = watch(&folder);
+    log.append(made(5).entries(ENTRIES + 30..ENTRIES + 300));
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(server.count("/alpha/tile/names/*"), 2, "remembered");
+    // Not for ever.
+    let week_ago = "UPDATE positions SET no_names = no_names - 7 * 24 * 3600 * 1000000";
+    folder.database("certstream.db").execute(week_ago, []).unwrap();
+    let mut program = watch(&folder);
+    log.append(made(5).entries(ENTRIES + 300..ENTRIES + 330));
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert!(server.count("/alpha/tile/names/*") > 2, "asked for again");
+}

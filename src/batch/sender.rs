@@ -154,6 +154,11 @@ impl BatchSender {
         self.send()
     }
 
+    /// Notes, with the batch at hand, that a log offers no names tiles.
+    pub fn has_no_names(&mut self) {
+        self.filling.reading.no_names = Some(now_micros());
+    }
+
     /// Sends the two tree heads of a log that has forked, behind everything read so far.
     ///
     /// # Errors

@@ -59,6 +59,8 @@ pub struct Reading {
     pub newest: Option<u64>,
     /// The tree head that is the newest known from here on.
     pub tree_head: Option<TreeHead>,
+    /// When it was found that the log offers no names tiles, in microseconds since the Unix epoch.
+    pub no_names: Option<i64>,
     /// The log has signed two trees that are not one.
     pub fork: Option<Fork>,
 }
@@ -80,6 +82,9 @@ pub struct Applied {
     pub sequence: u64,
     /// How far it had been read by then, in the feed's own unit.
     pub position: u64,
+    /// Of a log: when it was found last that it offers no names tiles, in microseconds since the
+    /// Unix epoch.
+    pub no_names: Option<i64>,
 }
 
 /// What the frames of a batch are, for whoever reads evidence out of them.

@@ -13,7 +13,7 @@ use crate::batch::{Applied, Fork, TreeHead, now_micros};
 /// How far every feed is stored that ever was.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, Applied>> {
     connection
-        .prepare("SELECT feed, sequence, position FROM positions")?
+        .prepare("SELECT feed, sequence, position, no_names FROM positions")?
         .query_map([], |row| Ok((row.get(0)?, applied(row, 1)?)))?
         .collect()
 }
@@ -21,17 +21,18 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, A
 /// How far the feed called `feed` is stored.
 pub(super) fn of(connection: &Connection, feed: &str) -> rusqlite::Result<Applied> {
     let stored = connection
-        .prepare_cached("SELECT sequence, position FROM positions WHERE feed = ?1")?
+        .prepare_cached("SELECT sequence, position, no_names FROM positions WHERE feed = ?1")?
         .query_row([feed], |row| applied(row, 0))
         .optional()?;
     Ok(stored.unwrap_or_default())
 }
 
-/// The position whose two columns begin at `column`.
+/// The position whose three columns begin at `column`.
 fn applied(row: &Row<'_>, column: usize) -> rusqlite::Result<Applied> {
     Ok(Applied {
         sequence: row.get::<_, i64>(column)?.unsigned_abs(),
         position: row.get::<_, i64>(column + 1)?.unsigned_abs(),
+        no_names: row.get(column + 2)?,
     })
 }
 
@@ -62,12 +63,14 @@ pub(super) fn write(
     let newest = reading.newest.map(|millis| integer(millis.saturating_mul(1000)));
     connection
         .prepare_cached(
-            "INSERT INTO positions (feed, sequence, position, updated, entries, verified, newest)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO positions (feed, sequence, position, updated, entries, verified, newest,
+                 no_names)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (feed) DO UPDATE SET sequence = excluded.sequence,
                  position = excluded.position, updated = excluded.updated,
                  entries = entries + excluded.entries, verified = verified + excluded.verified,
-                 newest = ifnull(excluded.newest, newest)",
+                 newest = ifnull(excluded.newest, newest),
+                 no_names = ifnull(excluded.no_names, no_names)",
         )?
         .execute((
             feed,
@@ -77,6 +80,7 @@ pub(super) fn write(
             integer(reading.entries),
             integer(reading.verified),
             newest,
+            reading.no_names,
         ))?;
     if let Some(fork) = &reading.fork {
         write_fork(connection, feed, fork, now)?;

@@ -180,8 +180,11 @@ CREATE TABLE unverified (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What a log that breaks its promise is convicted with.
+/// What a log that breaks its promise is convicted with, and what it does not offer.
 const V5: &str = "
+-- When it was found last that the log offers no names tiles.
+ALTER TABLE positions ADD COLUMN no_names INTEGER;
+
 -- Logs that have signed two trees of which the second does not extend the first: both tree heads,
 -- signed as received. The log's key is in the list of logs: anybody can check them.
 CREATE TABLE forks (

@@ -33,6 +33,8 @@ use super::verifier::{Left, Verifier};
 const LOOK: Duration = Duration::from_secs(1);
 /// The same where a range is read: someone waits for its end.
 const LOOK_AT_RANGE: Duration = Duration::from_millis(50);
+/// Microseconds for which a log that offers no names tiles is taken not to: a week.
+const PROBE_AGAIN: i64 = 7 * 24 * 3_600_000_000;
 /// Tiles, or pages, of one log that are fetched at once when it has to catch up.
 const TILES_AT_ONCE: usize = 4;
 const PAGES_AT_ONCE: usize = 2;
@@ -235,15 +237,21 @@ impl<'a> Conductor<'a> {
             Some(range) => (range.from, Some(range.to)),
             None => (self.settings.start, None),
         };
-        let position = outlet.applied.unwrap_or_default().position;
+        let applied = outlet.applied.unwrap_or_default();
+        let mut protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        if let Protocol::Tiled(tiled) = &mut protocol
+            && applied.no_names.is_some_and(|found| now_micros() - found < PROBE_AGAIN)
+        {
+            tiled.source = CtSource::Data;
+        }
         let backlog = Arc::clone(&self.around.backlog);
         let ending = Arc::new(AtomicBool::new(false));
         // Where to begin is decided, and stored, with the first tree head: a gap before that has
         // stored a number, but no place.
         let known = self.around.tree_heads.get(&name).cloned();
         let course = Course {
-            protocol: self.protocols.of(log, &self.settings, &self.around.stop),
-            intake: EntryIntake::new(outlet, backlog, position),
+            protocol,
+            intake: EntryIntake::new(outlet, backlog, applied.position),
             pace: Pace::new(self.settings.max_delay),
             start: known.is_none().then_some(start),
             known,
@@ -290,6 +298,7 @@ impl Protocols {
                 origin: log.origin().to_owned(),
                 key: log.key.clone(),
                 source: settings.source,
+                has_names: false,
                 verify,
                 place: Place {
                     prefix: monitoring_url.clone(),

@@ -208,6 +208,11 @@ impl EntryIntake {
         self.out.tree_head(self.position, head)
     }
 
+    /// Notes that the log offers no names tiles.
+    pub fn has_no_names(&mut self) {
+        self.out.has_no_names();
+    }
+
     /// Reports two tree heads that contradict each other.
     ///
     /// # Errors

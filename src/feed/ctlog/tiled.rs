@@ -13,7 +13,7 @@ use crate::ctlog::{
 };
 use crate::stop::Stop;
 
-use super::fetch::{Answer, Fetcher, Request};
+use super::fetch::{Answer, Fault, Fetcher, Request};
 use super::intake::EntryIntake;
 use super::trouble::Trouble;
 
@@ -24,6 +24,8 @@ const HASHES_LIMIT: usize = 256 * 32;
 /// 256 entries: 400 KB as a rule, and some with a thousand names each a hundred times that. A
 /// larger one is refused, which is said, and costs no memory.
 const TILE_LIMIT: usize = 128 * 1024 * 1024;
+/// 256 lines of names, which are some tens of kilobytes as a rule.
+const NAMES_LIMIT: usize = 32 * 1024 * 1024;
 /// Tiles that are proven together, by the tree they grow into: takes one hash tile at most. Of
 /// more, each is proven on its own, by hash tiles of which one serves 256.
 const TOGETHER: usize = 4;
@@ -38,6 +40,8 @@ pub(super) struct Tiled {
     pub origin: String,
     pub key: Key,
     pub source: CtSource,
+    /// Whether a names tile of it was ever seen.
+    pub has_names: bool,
     pub verify: Verification,
     pub place: Place,
     pub names: NamesTileReader,
@@ -75,7 +79,8 @@ impl Tiled {
         Ok(TreeHead { size: head.size, root: head.root, timestamp: head.timestamp, signed })
     }
 
-    /// Takes in the entries up to `end`, once `head` was proven to extend `known`.
+    /// Takes in the entries up to `end`, once `head` was proven to extend `known`: by their names
+    /// alone where that is wanted and the log offers it.
     pub fn read(
         &mut self,
         intake: &mut EntryIntake,
@@ -86,6 +91,23 @@ impl Tiled {
         if self.source == CtSource::Names && self.read_names(intake, end, head, known)? {
             return Ok(());
         }
+        self.read_entries(intake, end, head, known)?;
+        // Its data tiles are there: it is not that the log cannot be read.
+        if self.source == CtSource::Names && !self.has_names {
+            log::info!("{}: offers no names tiles; reading its data tiles", self.origin);
+            self.source = CtSource::Data;
+            intake.has_no_names();
+        }
+        Ok(())
+    }
+
+    fn read_entries(
+        &mut self,
+        intake: &mut EntryIntake,
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
         let mut hashes = HashTiles::new(head.size, head.root);
         let tiles = wanted(Kind::Data, intake.position(), end, head.size);
         let covered = tiles.last().map_or(0, |tile| tile.number * TILE + tile.width);
@@ -98,7 +120,7 @@ impl Tiled {
         prove_extension(head, known, &mut hashes, &mut self.place)?;
         while intake.position() < end {
             let tiles = wanted(Kind::Data, intake.position(), end, head.size);
-            let mut bodies = self.place.ahead(&tiles);
+            let mut bodies = self.place.ahead(&tiles, TILE_LIMIT);
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
                 let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
@@ -124,7 +146,7 @@ impl Tiled {
         hashes: &mut HashTiles,
     ) -> Result<(), Trouble> {
         intake.wait_for_room(&self.place.stop);
-        let mut bodies = self.place.ahead(tiles);
+        let mut bodies = self.place.ahead(tiles, TILE_LIMIT);
         let fetch = |tile: &TileId| self.place.tile(*tile, bodies.next(&self.place.stop)?);
         let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, _>>()?;
         let mut entries: Vec<Vec<Entry<'_>>> = Vec::with_capacity(tiles.len());
@@ -166,8 +188,9 @@ impl Tiled {
         Ok(())
     }
 
-    /// Takes in names where the log offers them, and says whether it does. Its tree is proven to
-    /// extend the one before; that the names are those of its entries, nothing can prove.
+    /// Takes in names up to the first tile of which there are none; whether there was no such tile.
+    /// The log's tree is proven to extend the one before; that the names are those of its entries,
+    /// nothing can prove.
     fn read_names(
         &mut self,
         intake: &mut EntryIntake,
@@ -179,20 +202,20 @@ impl Tiled {
         prove_extension(head, known, &mut hashes, &mut self.place)?;
         while intake.position() < end {
             let tiles = wanted(Kind::Names, intake.position(), end, head.size);
-            let mut bodies = self.place.ahead(&tiles);
+            let mut bodies = self.place.ahead(&tiles, NAMES_LIMIT);
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
-                let body = match bodies.next(&self.place.stop)? {
-                    Err(fault) if fault.is_not_found() && tile.width == TILE => {
-                        log::info!(
-                            "{}: offers no names tiles; reading its data tiles",
-                            self.origin
-                        );
-                        self.source = CtSource::Data;
-                        return Ok(false);
-                    }
-                    answer => self.place.tile(tile, answer)?,
-                };
+                let mut answer = bodies.next(&self.place.stop)?;
+                if is_not_found(&answer) && tile.width < TILE {
+                    let url = self.place.url(TileId { width: TILE, ..tile });
+                    answer =
+                        self.place.fetcher.one_or_fault(&url, NAMES_LIMIT, &self.place.stop)?;
+                }
+                if is_not_found(&answer) {
+                    return Ok(false);
+                }
+                let body = answer?;
+                self.has_names = true;
                 self.take_in_names(intake, tile, &body, end)?;
             }
         }
@@ -297,6 +320,10 @@ impl Growth<'_> {
     }
 }
 
+fn is_not_found(answer: &Answer) -> bool {
+    answer.as_ref().is_err_and(Fault::is_not_found)
+}
+
 /// Takes in the entries of `tile` that are due, before `end`.
 fn take_in(
     intake: &mut EntryIntake,
@@ -364,8 +391,8 @@ impl Place {
         format!("{}{tile}", self.prefix)
     }
 
-    fn ahead(&self, tiles: &[TileId]) -> super::fetch::Ahead {
-        let request = |tile: &TileId| Request { url: self.url(*tile), limit: TILE_LIMIT };
+    fn ahead(&self, tiles: &[TileId], limit: usize) -> super::fetch::Ahead {
+        let request = |tile: &TileId| Request { url: self.url(*tile), limit };
         self.fetcher.ahead(tiles.iter().map(request).collect())
     }
 
