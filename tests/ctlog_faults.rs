@@ -21,9 +21,20 @@ fn log_of(protocol: Protocol) -> TestLog {
 /// Reads a log of `protocol` whose answers at `pattern` go wrong with `fault`; it is read in full
 /// all the same, and grows. What was logged, for the caller to look into.
 fn survives(protocol: Protocol, pattern: &str, times: Times, fault: Fault) -> Folder {
+    survives_with("", protocol, pattern, times, fault)
+}
+
+/// The same with `more` lines in the config's `ct:` block.
+fn survives_with(
+    more: &str,
+    protocol: Protocol,
+    pattern: &str,
+    times: Times,
+    fault: Fault,
+) -> Folder {
     let log = log_of(protocol);
     let server = LogServer::start(Tls::Off, &[&log]);
-    let folder = folder(&server, "");
+    let folder = folder(&server, more);
     server.misbehave(pattern, times, fault);
     let mut program = watch(&folder);
     wait_for_end(&folder, &log);
@@ -291,5 +302,23 @@ fn a_tile_that_cannot_be_verified_holds_up_no_other_and_is_not_asked_for_in_a_lo
         assert_eq!(stored(&folder), expected(&log));
         let verified = "SELECT verified FROM positions WHERE feed LIKE 'verify %'";
         assert_eq!(folder.number("certstream.db", verified), Some(marked(0..ENTRIES)));
+    }
+}
+
+#[test]
+fn an_answer_that_stalls_or_trickles_is_given_up_in_time_and_asked_for_again() {
+    for (protocol, pattern) in [
+        (Protocol::Tiles, "/alpha/checkpoint"),
+        (Protocol::Tiles, "/alpha/tile/data/*"),
+        (Protocol::Tiles, "/alpha/tile/0/*"),
+        (Protocol::Rfc6962, "/alpha/ct/v1/get-sth"),
+        (Protocol::Rfc6962, "/alpha/ct/v1/get-entries*"),
+    ] {
+        for fault in [Fault::Stalled, Fault::Slow(Duration::from_millis(100))] {
+            let shown = format!("{fault:?} at {pattern}");
+            let more = "  timeout: 1 s\n";
+            let folder = survives_with(more, protocol, pattern, Times::Next(2), fault);
+            assert_eq!(gaps(&folder), Vec::<String>::new(), "{shown}: {}", folder.stderr());
+        }
     }
 }
