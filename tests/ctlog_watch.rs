@@ -1,5 +1,8 @@
 //! CT logs read by the real binary: as they grow, over both protocols, across restarts.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::testenv::ctwatch::{
     expected, folder, made, stored, wait_for_end, wait_for_position, watch,
 };
@@ -218,6 +221,29 @@ fn whoever_runs_the_log_learns_whom_to_reach_and_is_not_asked_in_a_loop() {
     let connections: std::collections::BTreeSet<usize> =
         requests.iter().map(|request| request.connection).collect();
     assert!(connections.len() <= 4, "{connections:?}");
+}
+
+/// However it grows meanwhile: once each `max_delay`, which is a second here.
+#[test]
+fn a_tile_that_is_filling_is_not_fetched_in_a_loop() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(1).entries(0..256));
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    let begun = Instant::now();
+    for index in 256..306 {
+        log.append([made(1).entry(index)]);
+        // Not a wait for anything: the pace of the log.
+        thread::sleep(Duration::from_millis(100));
+    }
+    wait_for_end(&folder, &log);
+    let seconds = begun.elapsed().as_secs() as usize;
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(stored(&folder), expected(&log));
+    let parts = server.count("/alpha/tile/data/*.p/*");
+    assert!((2..=seconds + 1).contains(&parts), "{parts} parts in {seconds} s");
 }
 
 #[test]
