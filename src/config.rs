@@ -4,8 +4,10 @@
 //! opening, connecting and compiling are the business of those who get the values.
 
 mod ct;
+mod observe;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Origin, Result};
@@ -17,8 +19,8 @@ pub use ct::{CHROME, Ct, CtSource, LogListPlace, Start, Verification};
 /// Where a config is looked for when none is named. The second is the ancestor's.
 const PLACES: [&str; 2] = ["config.yaml", "input/config.yaml"];
 
-const KEYS: [&str; 8] =
-    ["certstream", "ct", "rules", "rule_files", "allow", "database", "engine", "export"];
+const KEYS: [&str; 9] =
+    ["certstream", "ct", "rules", "rule_files", "allow", "database", "engine", "observe", "export"];
 const CERTSTREAM_KEYS: [&str; 4] = ["server", "input", "output", "anchor"];
 const SERVER_KEYS: [&str; 4] = ["url", "stream", "token_env", "ca_file"];
 const DATABASE_KEYS: [&str; 5] = ["filename", "purge", "synchronous", "cache", "backlog"];
@@ -62,6 +64,8 @@ pub struct Config {
     pub database: Database,
     /// Matcher threads; none: one less than the cores, at least one.
     pub matchers: Option<usize>,
+    /// Where metrics and health are served; none: nowhere.
+    pub listen: Option<SocketAddr>,
     /// Whether to export when the run ends.
     pub export_on_exit: bool,
     /// In which format.
@@ -140,6 +144,7 @@ impl Config {
                 backlog: 256 << 20,
             },
             matchers: None,
+            listen: None,
             export_on_exit: true,
             export_format: Format::Text,
         }
@@ -211,6 +216,7 @@ impl Config {
             let matchers = engine.table(&["matchers"])?.get("matchers");
             config.matchers = matchers.map(|field| read_matchers(&field)).transpose()?;
         }
+        set(&mut config.listen, root.get("observe"), observe::read)?;
         if let Some(export) = root.get("export") {
             let export = export.table(&EXPORT_KEYS)?;
             set(&mut config.export_on_exit, export.get("on_exit"), |field| field.flag())?;
@@ -455,8 +461,12 @@ mod tests {
                 ":3:3: certstream.server: this key stands on line 2 already\n  remedy: keep one",
             ),
             (
-                "observe: {listen: x}\n",
-                ":1:1: observe: unknown key\n  remedy: known here: certstream, ct, rules, rule_files",
+                "outbox: {listen: x}\n",
+                ":1:1: outbox: unknown key\n  remedy: known here: certstream, ct, rules, rule_files",
+            ),
+            (
+                "observe: {listen: 'localhost:1'}\n",
+                ":1:19: observe.listen: `localhost:1` is no address to listen at\n  remedy: write an IP",
             ),
             (
                 "certstream: {input: ''}\n",

@@ -26,6 +26,7 @@ mod log_heads;
 mod log_proofs;
 mod log_server;
 mod lost_writer;
+mod observe;
 mod real_frames;
 mod record;
 mod refusals;

@@ -13,6 +13,7 @@ use crate::error::{Error, ExitCode, Result};
 use crate::export::{self, Filter, Target};
 use crate::feed::recorder::Recording;
 use crate::feed::{certstream, ctlog};
+use crate::observe::Observer;
 use crate::pipeline::Source;
 use crate::store::{self, Store};
 
@@ -42,6 +43,7 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     }
     let spared = spared.captures(capture.map(|(file, _force)| file));
     let target = config.export_on_exit.then(|| spared.file_target(&config.output)).transpose()?;
+    let observer = config.listen.map(Observer::bind).transpose()?;
     let _lock = store::lock(database)?;
     if config.database.purge {
         purge(database, target.as_ref())?;
@@ -64,6 +66,7 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
         scratch: None,
         recording,
         console,
+        observer,
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));

@@ -166,7 +166,7 @@ impl Matcher {
         });
         stats.domains.add(block.ends.len() as u64);
         stats.candidates.add(candidates as u64);
-        stats.matches.add(hits.len() as u64);
+        hits.iter().for_each(|(_, hit)| stats.match_of(hit.rule));
         stats.gave_up.add(hits.iter().filter(|(_, hit)| hit.gave_up).count() as u64);
     }
 

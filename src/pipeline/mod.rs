@@ -31,9 +31,10 @@ use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
 use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
 use crate::matcher::{Engine, MatchedSender, Matcher};
+use crate::observe::{Observer, Seen};
 use crate::printer::Printer;
 use crate::record::Record;
-use crate::stats::{RecorderStats, Stats};
+use crate::stats::{MatcherStats, RecorderStats, Stats};
 use crate::stop::Stop;
 use crate::store::{Announce, Store, Unverified, Writer};
 
@@ -170,6 +171,8 @@ pub struct Pipeline {
     pub stop: Arc<Stop>,
     /// The live line.
     pub console: Console,
+    /// Where metrics and health are served; none serves nothing.
+    pub observer: Option<Observer>,
 }
 
 /// What is left of a run.
@@ -185,8 +188,9 @@ pub struct Outcome {
 
 /// Counters for a run with so many matcher threads.
 #[must_use]
-pub fn counters(matchers: usize) -> Stats {
-    Stats { matchers: (0..matchers).map(|_| Arc::default()).collect(), ..Stats::default() }
+pub fn counters(matchers: usize, rules: usize) -> Stats {
+    let matcher = || Arc::new(MatcherStats::by_rule(rules));
+    Stats { matchers: std::iter::repeat_with(matcher).take(matchers).collect(), ..Stats::default() }
 }
 
 impl Pipeline {
@@ -206,7 +210,8 @@ impl Pipeline {
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
         let (running, ended) = bounded::<()>(0);
-        let status = start_status(&crew, &shared, ended)?;
+        let status = start_status(&crew, &shared, ended.clone())?;
+        let observer = start_observer(&crew, &shared, self.observer, &self.engine, ended)?;
 
         let (batches_in, batches) = bounded(BATCHES);
         // Room for every batch that can exist, so that giving one back never waits.
@@ -243,6 +248,7 @@ impl Pipeline {
         crew.join_all(printer);
         drop(running);
         crew.join(status);
+        crew.join_all(observer);
         Ok(Outcome { store, stopped, errors: crew.into_errors() })
     }
 }
@@ -258,6 +264,28 @@ fn start_status(crew: &Crew, shared: &Shared, ended: Receiver<()>) -> Result<Wor
         status.run(&ended);
         Ok(())
     })
+}
+
+fn start_observer(
+    crew: &Crew,
+    shared: &Shared,
+    observer: Option<Observer>,
+    engine: &Arc<Engine>,
+    ended: Receiver<()>,
+) -> Result<Option<Worker<()>>> {
+    let Some(observer) = observer else { return Ok(None) };
+    let seen = Seen {
+        stats: Arc::clone(&shared.stats),
+        backlog: Arc::clone(&shared.backlog),
+        engine: Arc::clone(engine),
+        stop: Arc::clone(&shared.stop),
+        database: shared.database.clone(),
+    };
+    let worker = crew.start("observe".to_owned(), OnError::GoOn, move || {
+        observer.run(seen, &ended);
+        Ok(())
+    })?;
+    Ok(Some(worker))
 }
 
 fn start_printer(
