@@ -192,6 +192,91 @@ fn a_stop_does_not_wait_for_a_stalled_answer() {
     }
 }
 
+/// An entry of a type that no version of the protocol has, 77 entries into the second tile.
+fn log_with_a_stranger(protocol: Protocol) -> (TestLog, u64) {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+    let at = 256 + 77;
+    log.append(made(3).entries(0..at));
+    let mut stranger = made(3).entry(at);
+    stranger.signed = Signed::Unknown { signed: b"something of the future".to_vec() };
+    (stranger.names, stranger.common_name) = (Vec::new(), None);
+    log.append([stranger]);
+    log.append(made(3).entries(at + 1..ENTRIES));
+    (log, at)
+}
+
+fn spans(folder: &Folder) -> Vec<String> {
+    let sql = "SELECT reason || ' ' || first_index || ' ' || last_index FROM gaps ORDER BY id";
+    folder.texts("certstream.db", sql)
+}
+
+/// Its hash is known all the same, so that its neighbours are proven.
+#[test]
+fn an_entry_of_an_unknown_type_is_a_gap_of_one() {
+    for verify in ["full", "checkpoint"] {
+        let (log, at) = log_with_a_stranger(Protocol::Rfc6962);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, &format!("  verify: {verify}\n"));
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log), "{verify}");
+        assert_eq!(spans(&folder), [format!("unknown entry type {at} {at}")]);
+        let stderr = folder.stderr();
+        assert!(stderr.contains(&format!("entry {at} cannot be read")), "{stderr}");
+    }
+}
+
+/// Where it ends nobody knows: the rest of its tile is a gap, and what stands before it and in the
+/// other tiles is proven and stored.
+#[test]
+fn behind_an_entry_of_an_unknown_type_the_rest_of_the_tile_is_a_gap() {
+    for (verify, more) in [("full", 0), ("checkpoint", 0), ("full", 2000)] {
+        let (log, at) = log_with_a_stranger(Protocol::Tiles);
+        // Enough to be proven tile by tile, instead of together.
+        log.append(made(3).entries(ENTRIES..ENTRIES + more));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, &format!("  verify: {verify}\n"));
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        // It does not stay in the way.
+        log.append(made(3).entries(9000..9100));
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        let mut due = std::collections::BTreeMap::new();
+        for (index, names) in log.expected() {
+            for name in names.into_iter().filter(|name| name.contains("paypal")) {
+                if !(at..512).contains(&index) {
+                    *due.entry(name).or_default() += 1;
+                }
+            }
+        }
+        assert_eq!(stored(&folder), due, "{verify}");
+        assert_eq!(spans(&folder), [format!("unknown entry type {at} 511")]);
+        let stderr = folder.stderr();
+        assert!(stderr.contains(&format!("the entries {at} to 511 cannot be read")), "{stderr}");
+        // Asked for twice before it was believed, and not again.
+        let asked = server.count("/alpha/tile/data/001");
+        assert!((2..=4).contains(&asked), "{asked}");
+    }
+}
+
+/// What only looks like an unknown type is asked for again.
+#[test]
+fn a_tile_that_is_torn_on_its_way_leaves_no_lasting_gap() {
+    // The high byte of the first entry's type.
+    let fault = Fault::FlippedBit(8);
+    let log = log_of(Protocol::Tiles);
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "");
+    server.misbehave("/alpha/tile/data/001", Times::Next(1), fault);
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(stored(&folder), expected(&log));
+    assert_eq!(spans(&folder), [""; 0], "{}", folder.stderr());
+}
+
 #[test]
 fn a_certificate_that_cannot_be_read_is_a_gap_of_one() {
     let log = log_of(Protocol::Tiles);
@@ -205,11 +290,7 @@ fn a_certificate_that_cannot_be_read_is_a_gap_of_one() {
     let mut program = watch(&folder);
     wait_for_end(&folder, &log);
     assert_eq!(program.stop(), 0, "{}", folder.stderr());
-    let rows = folder.texts(
-        "certstream.db",
-        "SELECT reason || ' ' || first_index || ' ' || last_index FROM gaps",
-    );
-    assert_eq!(rows, [format!("malformed certificate {ENTRIES} {ENTRIES}")]);
+    assert_eq!(spans(&folder), [format!("malformed certificate {ENTRIES} {ENTRIES}")]);
 }
 
 #[test]

@@ -308,6 +308,36 @@ fn a_backfill_reads_its_range_beside_a_watch_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_purge_does_not_take_the_database_from_a_backfill() {
+    let (tiled, old) = two_logs();
+    let server = LogServer::start(Tls::Off, &[&tiled, &old]);
+    let folder = folder(&server, "");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &tiled);
+    wait_for_end(&folder, &old);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let before = server.count("/alpha/tile/data/*");
+    server.misbehave("/alpha/tile/data/*", Times::Always, Fault::Stalled);
+    let words = ["backfill", "--log", "alpha", "--from", "100", "--to", "907"];
+    let mut backfill = folder.start_logged(&words, "backfill");
+    server.wait_for_requests("/alpha/tile/data/*", before + 1);
+    let mut refused = folder.start_logged(&["watch", "--purge"], "refused");
+    assert_eq!(refused.end().code(), Some(1), "{}", folder.read("refused"));
+    let said = folder.read("refused");
+    let writer = format!("process {} is already writing to this database", backfill.child().id());
+    assert!(said.contains(&writer), "{said}");
+    assert_eq!(backfill.stop(), 0, "{}", folder.read("backfill"));
+    server.behave();
+    let mut backfill = folder.start_logged(&words, "backfill");
+    assert_eq!(backfill.end().code(), Some(0), "{}", folder.read("backfill"));
+    // Nobody writes: now it is set aside.
+    let mut purged = folder.start_logged(&["watch", "--purge"], "purged");
+    wait_until("it is set aside", || folder.read("purged").contains("is set aside as"));
+    wait_for_end(&folder, &tiled);
+    assert_eq!(purged.stop(), 0, "{}", folder.read("purged"));
+}
+
+#[test]
 fn the_table_of_logs_shows_what_is_read_and_what_is_left() {
     let (tiled, old) = two_logs();
     let server = LogServer::start(Tls::Off, &[&tiled, &old]);

@@ -22,12 +22,14 @@ pub enum GapEvent {
         /// When.
         at: i64,
     },
-    /// An entry of a log could not be read, and will not be: a gap of one.
-    Entry {
+    /// Entries of a log, as a rule one, could not be read, and will not be.
+    Entries {
         /// When.
         at: i64,
-        /// Its index in the log.
-        index: u64,
+        /// Index of the first of them in the log.
+        first: u64,
+        /// Index of the last.
+        last: u64,
         /// Why, in a few fixed words.
         reason: &'static str,
         /// The particulars, for a person.

@@ -175,6 +175,8 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
 /// Sets the old database aside, and with it the export it belongs to, which the new database's
 /// would replace.
 fn purge(database: &Path, target: Option<&Target>) -> Result<()> {
+    // A backfill writes beside a watch: it must neither lose its database nor begin meanwhile.
+    let _lock = store::lock_backfill(database)?;
     let Some(aside) = store::purge(database)? else { return Ok(()) };
     log::info!("purge: the old database is set aside as {}", aside.display());
     let Some(Target::File(export)) = target else { return Ok(()) };

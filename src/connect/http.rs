@@ -28,6 +28,14 @@ const LONGEST_STAY_AWAY: Duration = Duration::from_secs(600);
 const REDIRECTS: u32 = 3;
 /// Connections kept open to one host: as many as are fetched at once.
 const IDLE: usize = 8;
+/// The same to all hosts together: the logs of the world, and as many again that are catching up.
+const IDLE_OVERALL: usize = 80;
+/// How long an idle one is kept: a quiet log is looked at every 15 s, and then finds it open.
+const IDLE_FOR: Duration = Duration::from_secs(30);
+/// What a connection reads at once, and writes: it holds both for as long as it is open. A request
+/// is some hundred bytes; the head of an answer has to fit in.
+const READ_BUFFER: usize = 64 * 1024;
+const WRITE_BUFFER: usize = 16 * 1024;
 /// Characters of a refusal's own words that are shown.
 const WORDS: usize = 200;
 
@@ -121,7 +129,11 @@ impl Client {
             .timeout_global(Some(deadline))
             .http_status_as_error(false)
             .max_redirects(REDIRECTS)
+            .max_idle_connections(IDLE_OVERALL)
             .max_idle_connections_per_host(IDLE)
+            .max_idle_age(IDLE_FOR)
+            .input_buffer_size(READ_BUFFER)
+            .output_buffer_size(WRITE_BUFFER)
             .proxy(proxy)
             .tls_config(tls)
             .user_agent(user_agent(settings.contact))

@@ -43,6 +43,12 @@ impl EntryFault {
         Self::UnknownLeaf,
     ];
 
+    /// Whether it is the log's own doing: bytes that were lost or added on the way look otherwise.
+    #[must_use]
+    pub fn is_in_the_log(self) -> bool {
+        self == Self::UnknownType
+    }
+
     /// The fault in a few words, as counters and reports show it.
     #[must_use]
     pub fn reason(self) -> &'static str {

@@ -25,6 +25,7 @@ use super::fetch::Fetcher;
 use super::get_entries::{FIRST_PAGE, GetEntries};
 use super::intake::EntryIntake;
 use super::pace::Pace;
+use super::room::Room;
 use super::settings::{Settings, feed_name, verifier_name};
 use super::tiled::{Place, Tiled};
 use super::verifier::{Left, Verifier};
@@ -273,10 +274,12 @@ impl<'a> Conductor<'a> {
     }
 }
 
-/// How each log is asked and read; those of one operator share its bucket.
+/// How each log is asked and read; those of one operator share its bucket, and all share the room
+/// for what is fetched ahead.
 #[derive(Debug, Default)]
 pub(super) struct Protocols {
     buckets: HashMap<(String, Asked), Arc<Bucket>>,
+    room: Arc<Room>,
 }
 
 impl Protocols {
@@ -290,6 +293,7 @@ impl Protocols {
             client: settings.client.clone(),
             bucket: Arc::clone(bucket),
             priority: Priority::Normal,
+            room: Arc::clone(&self.room),
             parallel,
         };
         let (verify, stop) = (settings.verify, Arc::clone(stop));

@@ -11,12 +11,14 @@
 mod ask;
 mod bucket;
 mod conductor;
+mod content;
 mod course;
 mod fetch;
 mod get_entries;
 mod intake;
 mod lists;
 mod pace;
+mod room;
 mod settings;
 mod tiled;
 mod trouble;

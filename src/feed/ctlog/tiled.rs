@@ -8,11 +8,11 @@ use std::sync::Arc;
 use crate::batch::TreeHead;
 use crate::config::{CtSource, Verification};
 use crate::ctlog::{
-    Entry, Frontier, Hash, HashTiles, Key, Kind, NamesTileReader, TILE, TileId, Tiles, checkpoint,
-    read_data_tile, root_of,
+    Frontier, Hash, HashTiles, Key, Kind, NamesTileReader, TILE, TileId, Tiles, checkpoint,
 };
 use crate::stop::Stop;
 
+use super::content::{Content, prove_alone, take_in};
 use super::fetch::{Answer, Fault, Fetcher, Request};
 use super::intake::EntryIntake;
 use super::trouble::Trouble;
@@ -23,11 +23,12 @@ const CHECKPOINT_LIMIT: usize = 64 * 1024;
 const HASHES_LIMIT: usize = 256 * 32;
 /// 256 entries: 400 KB as a rule, and some with a thousand names each a hundred times that. A
 /// larger one is refused, which is said, and costs no memory.
-const TILE_LIMIT: usize = 128 * 1024 * 1024;
+pub(super) const TILE_LIMIT: usize = 128 * 1024 * 1024;
 /// 256 lines of names, which are some tens of kilobytes as a rule.
 const NAMES_LIMIT: usize = 32 * 1024 * 1024;
 /// Tiles that are proven together, by the tree they grow into: takes one hash tile at most. Of
-/// more, each is proven on its own, by hash tiles of which one serves 256.
+/// more, each is proven on its own, by hash tiles of which one serves 256; so is each where other
+/// logs hold so much that there is no room for some together.
 const TOGETHER: usize = 4;
 /// Tiles that are planned at once: a plan of the whole way through a log would take hundreds of
 /// megabytes.
@@ -113,9 +114,11 @@ impl Tiled {
         let covered = tiles.last().map_or(0, |tile| tile.number * TILE + tile.width);
         if self.verify == Verification::Full
             && tiles.len() <= TOGETHER
+            && (tiles.len() == 1 || self.place.fetcher.room.is_left())
             && head.size - covered < TILE
+            && self.read_together(intake, &tiles, end, head, known, &mut hashes)?
         {
-            return self.read_together(intake, &tiles, end, head, known, &mut hashes);
+            return Ok(());
         }
         prove_extension(head, known, &mut hashes, &mut self.place)?;
         while intake.position() < end {
@@ -124,18 +127,20 @@ impl Tiled {
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
                 let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
-                let entries = self.place.entries(tile, &body)?;
+                let content = self.place.content(tile, &body)?;
                 if self.verify == Verification::Full {
-                    prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+                    prove_alone(&content, &mut hashes, &mut self.place)?;
                 }
-                take_in(intake, tile, &entries, end, self.verify)?;
+                take_in(intake, &content, end, self.verify)?;
+                self.place.pass_over(intake, &content, &body, end)?;
             }
         }
         self.frontier = None;
         Ok(())
     }
 
-    /// Proves some tiles by the tree that they grow into, then takes them in.
+    /// Proves some tiles by the tree that they grow into, then takes them in; not where one is
+    /// torn, which it says.
     fn read_together(
         &mut self,
         intake: &mut EntryIntake,
@@ -144,14 +149,24 @@ impl Tiled {
         head: &TreeHead,
         known: Option<&TreeHead>,
         hashes: &mut HashTiles,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         intake.wait_for_room(&self.place.stop);
         let mut bodies = self.place.ahead(tiles, TILE_LIMIT);
-        let fetch = |tile: &TileId| self.place.tile(*tile, bodies.next(&self.place.stop)?);
-        let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, _>>()?;
-        let mut entries: Vec<Vec<Entry<'_>>> = Vec::with_capacity(tiles.len());
+        let mut share = self.place.fetcher.room.take(0);
+        let mut held = 0;
+        let fetch = |tile: &TileId| {
+            let body = self.place.tile(*tile, bodies.next(&self.place.stop)?)?;
+            held += body.len();
+            share.set(held);
+            Ok(body)
+        };
+        let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, Trouble>>()?;
+        let mut content: Vec<Content<'_>> = Vec::with_capacity(tiles.len());
         for (tile, body) in tiles.iter().zip(&bodies) {
-            entries.push(self.place.entries(*tile, body)?);
+            content.push(self.place.content(*tile, body)?);
+        }
+        if content.iter().any(|content| content.torn.is_some()) {
+            return Ok(false);
         }
 
         let begin = intake.position() / TILE * TILE;
@@ -161,7 +176,8 @@ impl Tiled {
             None => hashes.frontier(begin, &mut self.place)?,
         };
         growth.compare();
-        entries.iter().flatten().for_each(|entry| growth.push(entry.leaf_hash()));
+        let entries = content.iter().flat_map(|content| &content.entries);
+        entries.for_each(|entry| growth.push(entry.leaf_hash()));
         let full_tiles = growth.full_tiles.clone();
         if growth.tree.size() < head.size {
             for leaf in self.place.edge_leaves(head.size)? {
@@ -181,11 +197,11 @@ impl Tiled {
         if known.is_some_and(|known| known.size < begin) {
             prove_extension(head, known, hashes, &mut self.place)?;
         }
-        for (tile, entries) in tiles.iter().zip(&entries) {
-            take_in(intake, *tile, entries, end, Verification::Full)?;
+        for content in &content {
+            take_in(intake, content, end, Verification::Full)?;
         }
         self.frontier = full_tiles.or(Some(growth.tree)).filter(|tree| tree.size() % TILE == 0);
-        Ok(())
+        Ok(true)
     }
 
     /// Takes in names up to the first tile of which there are none; whether there was no such tile.
@@ -222,7 +238,8 @@ impl Tiled {
         Ok(true)
     }
 
-    /// Takes in the entries of `indexes` alone, which stand in the data tile `number`; proven.
+    /// Takes in the entries of `indexes` alone, which stand in the data tile `number`; proven. What
+    /// cannot be read there is passed over.
     pub fn read_some(
         &mut self,
         intake: &mut EntryIntake,
@@ -236,12 +253,12 @@ impl Tiled {
         let url = self.place.url(tile);
         let answer = self.place.fetcher.one_or_fault(&url, TILE_LIMIT, &self.place.stop)?;
         let body = self.place.tile(tile, answer)?;
-        let entries = self.place.entries(tile, &body)?;
+        let content = self.place.content(tile, &body)?;
         if self.verify == Verification::Full {
-            prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+            prove_alone(&content, &mut hashes, &mut self.place)?;
         }
         for index in indexes {
-            if let Some(entry) = entries.get((index - number * TILE) as usize) {
+            if let Some(entry) = content.entries.get((index - number * TILE) as usize) {
                 intake.begin_at(*index);
                 intake.entry(entry, self.verify == Verification::Full)?;
             }
@@ -283,9 +300,9 @@ impl Tiled {
             let tile = TileId { kind: Kind::Data, number, width: TILE };
             let url = self.place.url(tile);
             let body = self.place.fetcher.one(&url, TILE_LIMIT, &self.place.stop)?;
-            let entries = self.place.entries(tile, &body)?;
+            let content = self.place.content(tile, &body)?;
             // The last one: a tile of which any entry is late enough is not passed over.
-            let last = entries.last().map_or(0, |entry| entry.timestamp);
+            let last = content.entries.last().map_or(0, |entry| entry.timestamp);
             if last < millis { low = number + 1 } else { high = number }
         }
         Ok(low * TILE)
@@ -324,22 +341,6 @@ fn is_not_found(answer: &Answer) -> bool {
     answer.as_ref().is_err_and(Fault::is_not_found)
 }
 
-/// Takes in the entries of `tile` that are due, before `end`.
-fn take_in(
-    intake: &mut EntryIntake,
-    tile: TileId,
-    entries: &[Entry<'_>],
-    end: u64,
-    verify: Verification,
-) -> Result<(), Trouble> {
-    for (index, entry) in (tile.number * TILE..end).zip(entries) {
-        if index == intake.position() {
-            intake.entry(entry, verify == Verification::Full)?;
-        }
-    }
-    Ok(())
-}
-
 /// Proves that the tree of `head` is that of `known`, grown.
 fn prove_extension(
     head: &TreeHead,
@@ -366,28 +367,8 @@ fn forked(head: &TreeHead, known: Option<&TreeHead>) -> Trouble {
     }
 }
 
-/// Proves that `entries`, which stand in `tile`, are those of the signed tree.
-fn prove_alone(
-    tile: TileId,
-    entries: &[Entry<'_>],
-    hashes: &mut HashTiles,
-    place: &mut Place,
-) -> Result<(), Trouble> {
-    let leaves: Vec<Hash> = entries.iter().map(Entry::leaf_hash).collect();
-    let proven = if tile.width == TILE {
-        root_of(&leaves) == hashes.tile_root(tile.number, place)?
-    } else {
-        leaves == hashes.edge_leaves(place)?
-    };
-    if proven {
-        return Ok(());
-    }
-    let url = place.url(tile);
-    Err(Trouble::Refuted(format!("{url}: the entries are not those of the signed tree")))
-}
-
 impl Place {
-    fn url(&self, tile: TileId) -> String {
+    pub fn url(&self, tile: TileId) -> String {
         format!("{}{tile}", self.prefix)
     }
 
@@ -398,7 +379,7 @@ impl Place {
 
     /// The bytes of `tile`, of which `answer` has come: of a part that has been filled meanwhile
     /// and vanished, those of the full tile.
-    fn tile(&self, tile: TileId, answer: Answer) -> Result<Vec<u8>, Trouble> {
+    pub fn tile(&self, tile: TileId, answer: Answer) -> Result<Vec<u8>, Trouble> {
         match answer {
             Err(fault) if fault.is_not_found() && tile.width < TILE => {
                 let url = self.url(TileId { width: TILE, ..tile });
@@ -406,30 +387,6 @@ impl Place {
             }
             answer => Ok(answer?),
         }
-    }
-
-    /// The entries of `tile`: as many as were asked for, though the tile may have more by now.
-    fn entries<'b>(&self, tile: TileId, body: &'b [u8]) -> Result<Vec<Entry<'b>>, Trouble> {
-        // What cannot be read at all says nothing that the log might have signed.
-        let unreadable = |what: String| Trouble::Passing(format!("{}: {what}", self.url(tile)));
-        let entries = read_data_tile(body, tile.width as usize).or_else(|fault| {
-            match read_data_tile(body, TILE as usize) {
-                Ok(full) => Ok(full),
-                Err(_) => Err(unreadable(fault.to_string())),
-            }
-        })?;
-        for (entry, index) in entries.iter().zip(tile.number * TILE..) {
-            if entry.leaf_index != Some(index) {
-                let url = self.url(tile);
-                let what = match entry.leaf_index {
-                    Some(_) => "bears the index of another",
-                    // A log of static-ct-api has to write it.
-                    None => "does not bear its index",
-                };
-                return Err(Trouble::Refuted(format!("{url}: entry {index} {what}")));
-            }
-        }
-        Ok(entries.into_iter().take(tile.width as usize).collect())
     }
 
     /// The leaf hashes of the tile at the right edge of a tree of `size` entries, not proven.

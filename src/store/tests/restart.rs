@@ -96,15 +96,21 @@ fn what_was_read_of_a_log_adds_up_and_its_newest_tree_head_stays() {
 }
 
 #[test]
-fn an_entry_that_cannot_be_read_is_a_gap_of_one() {
+fn entries_that_cannot_be_read_are_a_gap_with_their_indexes() {
     let base = Base::new();
-    let gap = GapEvent::Entry { at: 5, index: 77, reason: "no certificate", detail: "x".into() };
+    let gap = GapEvent::Entries {
+        at: 5,
+        first: 77,
+        last: 78,
+        reason: "no certificate",
+        detail: "x".into(),
+    };
     base.write(vec![Matched { gap: Some(gap), ..message(1, Vec::new()) }]);
     let gaps = base.column::<String>(
         "SELECT started || ' ' || ended || ' ' || reason || ' ' || first_index || ' ' || last_index
          FROM gaps",
     );
-    assert_eq!(gaps, ["5 5 no certificate 77 77"]);
+    assert_eq!(gaps, ["5 5 no certificate 77 78"]);
 }
 
 #[test]
