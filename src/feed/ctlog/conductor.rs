@@ -27,6 +27,7 @@ use super::intake::EntryIntake;
 use super::pace::Pace;
 use super::room::Room;
 use super::settings::{Settings, feed_name, verifier_name};
+use super::suspect::Suspect;
 use super::tiled::{Place, Tiled};
 use super::verifier::{Left, Verifier};
 
@@ -311,6 +312,7 @@ impl Protocols {
                 },
                 names: NamesTileReader::default(),
                 frontier: None,
+                suspect: Suspect::default(),
             })),
             LogProtocol::Rfc6962 { url } => Protocol::GetEntries(Box::new(GetEntries {
                 url: url.clone(),

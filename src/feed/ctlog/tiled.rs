@@ -15,6 +15,7 @@ use crate::stop::Stop;
 use super::content::{Content, prove_alone, take_in};
 use super::fetch::{Answer, Fault, Fetcher, Request};
 use super::intake::EntryIntake;
+use super::suspect::Suspect;
 use super::trouble::Trouble;
 
 /// A checkpoint is three lines and some signatures.
@@ -48,6 +49,8 @@ pub(super) struct Tiled {
     pub names: NamesTileReader,
     /// The tree up to the last full tile that was read and proven; none before.
     pub frontier: Option<Frontier>,
+    /// The data tile that could not be read last.
+    pub suspect: Suspect,
 }
 
 /// Where the log's tiles are, and how they are got.
@@ -127,7 +130,7 @@ impl Tiled {
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
                 let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
-                let content = self.place.content(tile, &body)?;
+                let content = self.place.content(tile, &body, &mut self.suspect)?;
                 if self.verify == Verification::Full {
                     prove_alone(&content, &mut hashes, &mut self.place)?;
                 }
@@ -163,7 +166,7 @@ impl Tiled {
         let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, Trouble>>()?;
         let mut content: Vec<Content<'_>> = Vec::with_capacity(tiles.len());
         for (tile, body) in tiles.iter().zip(&bodies) {
-            content.push(self.place.content(*tile, body)?);
+            content.push(self.place.content(*tile, body, &mut self.suspect)?);
         }
         if content.iter().any(|content| content.torn.is_some()) {
             return Ok(false);
@@ -253,7 +256,7 @@ impl Tiled {
         let url = self.place.url(tile);
         let answer = self.place.fetcher.one_or_fault(&url, TILE_LIMIT, &self.place.stop)?;
         let body = self.place.tile(tile, answer)?;
-        let content = self.place.content(tile, &body)?;
+        let content = self.place.content(tile, &body, &mut self.suspect)?;
         if self.verify == Verification::Full {
             prove_alone(&content, &mut hashes, &mut self.place)?;
         }
@@ -300,7 +303,7 @@ impl Tiled {
             let tile = TileId { kind: Kind::Data, number, width: TILE };
             let url = self.place.url(tile);
             let body = self.place.fetcher.one(&url, TILE_LIMIT, &self.place.stop)?;
-            let content = self.place.content(tile, &body)?;
+            let content = self.place.content(tile, &body, &mut self.suspect)?;
             // The last one: a tile of which any entry is late enough is not passed over.
             let last = content.entries.last().map_or(0, |entry| entry.timestamp);
             if last < millis { low = number + 1 } else { high = number }
