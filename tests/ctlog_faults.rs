@@ -403,3 +403,24 @@ fn an_answer_that_stalls_or_trickles_is_given_up_in_time_and_asked_for_again() {
         }
     }
 }
+
+#[test]
+fn where_a_names_tile_is_of_no_use_its_data_tile_is_read() {
+    for fault in [Fault::status(404), Fault::Oversized, Fault::Body(b"{}\n"[..].into())] {
+        let shown = format!("{fault:?}");
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        server.misbehave("/alpha/tile/names/001", Times::Always, fault);
+        let folder = folder(&server, "  source: names\n");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        log.append(made(3).entries(ENTRIES..ENTRIES + 100));
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log), "{shown}");
+        assert!(!folder.stderr().contains("next attempt"), "{}", folder.stderr());
+        assert_eq!(gaps(&folder), [""; 0], "{}", folder.stderr());
+        // One tile that is missing does not make a log without names tiles.
+        assert!(server.count("/alpha/tile/names/003*") > 0, "{shown}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::ctlog::{
 use crate::stop::Stop;
 
 use super::content::{Content, prove_alone, take_in};
-use super::fetch::{Answer, Fault, Fetcher, Request};
+use super::fetch::{Answer, Fetcher, Request};
 use super::intake::EntryIntake;
 use super::suspect::Suspect;
 use super::trouble::Trouble;
@@ -207,7 +207,7 @@ impl Tiled {
         Ok(true)
     }
 
-    /// Takes in names up to the first tile of which there are none; whether there was no such tile.
+    /// Takes in names up to the first tile that has none to be read; whether there was no such tile.
     /// The log's tree is proven to extend the one before; that the names are those of its entries,
     /// nothing can prove.
     fn read_names(
@@ -225,17 +225,19 @@ impl Tiled {
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
                 let mut answer = bodies.next(&self.place.stop)?;
-                if is_not_found(&answer) && tile.width < TILE {
+                if is_of_no_use(&answer) && tile.width < TILE {
                     let url = self.place.url(TileId { width: TILE, ..tile });
                     answer =
                         self.place.fetcher.one_or_fault(&url, NAMES_LIMIT, &self.place.stop)?;
                 }
-                if is_not_found(&answer) {
+                if is_of_no_use(&answer) {
                     return Ok(false);
                 }
                 let body = answer?;
                 self.has_names = true;
-                self.take_in_names(intake, tile, &body, end)?;
+                if !self.take_in_names(intake, tile, &body, end)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
@@ -269,14 +271,15 @@ impl Tiled {
         Ok(())
     }
 
-    /// Takes in the names that are due in `tile`, before `end`.
+    /// Takes in the names that are due in `tile`, before `end`; whether it has as many lines as
+    /// entries. Where it has not, its data tile tells.
     fn take_in_names(
         &mut self,
         intake: &mut EntryIntake,
         tile: TileId,
         body: &[u8],
         end: u64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let mut index = tile.number * TILE;
         let mut taken = Ok(());
         let read = self.names.read(body, tile.width as usize, |entry| {
@@ -290,7 +293,10 @@ impl Tiled {
             }
         });
         taken?;
-        read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.place.url(tile))))
+        if let Err(fault) = &read {
+            log::warn!("{}: {fault}; reading its data tile", self.place.url(tile));
+        }
+        Ok(read.is_ok())
     }
 
     /// The index of the first entry of the tile in which the log took in an entry at `millis` or
@@ -340,8 +346,9 @@ impl Growth<'_> {
     }
 }
 
-fn is_not_found(answer: &Answer) -> bool {
-    answer.as_ref().is_err_and(Fault::is_not_found)
+/// Whether there are no names where they were looked for, or far too many to be those of a tile.
+fn is_of_no_use(answer: &Answer) -> bool {
+    answer.as_ref().is_err_and(|fault| fault.is_not_found() || fault.is_too_large())
 }
 
 /// Proves that the tree of `head` is that of `known`, grown.
