@@ -20,6 +20,7 @@ mod feed_tls;
 mod feed_trickle;
 mod hostile;
 mod hostile_end_to_end;
+mod keep;
 mod kill;
 mod log_faults;
 mod log_heads;
