@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::stats::FeedIndex;
 
 pub use sender::{BatchSender, Closed, Origin, Recorder};
-pub use word::{Applied, Content, GapEvent, Reading, TreeHead};
+pub use word::{Applied, Content, Fork, GapEvent, Reading, TreeHead};
 
 /// Frames after which a batch closes: measured hand-off cost falls from 74 ns at 1 to 4 ns at 256
 /// and gains nothing beyond.
@@ -26,6 +26,10 @@ pub const MAX_NAME_BYTES: usize = 32 * 1024;
 /// Bytes of frames after which a batch closes; a larger frame travels alone. Bounds what is in
 /// flight: channel capacity times this.
 pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
+
+/// Microseconds by which a source's clock may be ahead of ours. A time beyond that is wrong, and
+/// would pass for the newest one until it has come.
+pub const AHEAD: i64 = 3_600_000_000;
 
 /// The time now, in microseconds since the Unix epoch.
 #[must_use]
@@ -261,7 +265,7 @@ pub struct LogEntry<'e> {
     pub index: u64,
     /// As it was fetched.
     pub bytes: &'e [u8],
-    /// When the log took it in, in milliseconds since the Unix epoch.
+    /// When the log took it in, in milliseconds since the Unix epoch; 0 where that is not known.
     pub timestamp: u64,
     /// Whether it was proven to stand in the log's signed tree.
     pub verified: bool,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::testenv::ctwatch::{expected, folder, made, stored, wait_for_end, watch};
 use crate::testenv::log::{
     Fault, Key, LogServer, Protocol, RetryAfter, Signed, Signing, TestLog, Times, most_at_once,
+    most_within,
 };
 use crate::testenv::{Folder, Tls, wait_until};
 
@@ -20,9 +21,20 @@ fn log_of(protocol: Protocol) -> TestLog {
 /// Reads a log of `protocol` whose answers at `pattern` go wrong with `fault`; it is read in full
 /// all the same, and grows. What was logged, for the caller to look into.
 fn survives(protocol: Protocol, pattern: &str, times: Times, fault: Fault) -> Folder {
+    survives_with("", protocol, pattern, times, fault)
+}
+
+/// The same with `more` lines in the config's `ct:` block.
+fn survives_with(
+    more: &str,
+    protocol: Protocol,
+    pattern: &str,
+    times: Times,
+    fault: Fault,
+) -> Folder {
     let log = log_of(protocol);
     let server = LogServer::start(Tls::Off, &[&log]);
-    let folder = folder(&server, "");
+    let folder = folder(&server, more);
     server.misbehave(pattern, times, fault);
     let mut program = watch(&folder);
     wait_for_end(&folder, &log);
@@ -279,4 +291,136 @@ fn a_certificate_that_cannot_be_read_is_a_gap_of_one() {
     wait_for_end(&folder, &log);
     assert_eq!(program.stop(), 0, "{}", folder.stderr());
     assert_eq!(spans(&folder), [format!("malformed certificate {ENTRIES} {ENTRIES}")]);
+}
+
+#[test]
+fn a_certificate_with_too_many_names_is_read_up_to_the_limit_and_said() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(3).entries(0..256));
+    let server = LogServer::start(Tls::Off, &[&log]);
+    // Of names tiles nothing is signed: one can say anything.
+    let name = |number: u64| format!("\"paypal-{}.x.org\"", number.min(100_000));
+    let names = (0..100_007).map(name).collect::<Vec<_>>().join(",");
+    let mut tile = format!("{{\"Timestamp\":1,\"DNS\":[{names}]}}\n");
+    tile += &"{\"Timestamp\":1}\n".repeat(255);
+    server.misbehave("/alpha/tile/names/000", Times::Always, Fault::Body(tile.into_bytes().into()));
+    // And so nothing is verified.
+    server.misbehave("/alpha/tile/data/*", Times::Always, Fault::status(404));
+    let folder = folder(&server, "  source: names\n");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let counts = "SELECT (SELECT count(*) FROM domains) || ' ' || reason || ' ' || first_index
+        || ' ' || detail FROM gaps";
+    assert_eq!(
+        folder.texts("certstream.db", counts),
+        ["100000 too many names 0 7 names beyond the first 100000 are left out"]
+    );
+}
+
+/// The precertificate as submitted is signed by nobody.
+#[test]
+fn a_submitted_precertificate_that_is_too_large_is_left_out() {
+    for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
+        let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+        log.append(made(3).entries(0..7));
+        let mut odd = made(3).entry(7);
+        if let Signed::Precert { submitted, .. } = &mut odd.signed {
+            *submitted = vec![7; (1 << 24) - 1];
+        }
+        log.append([odd]);
+        log.append(made(3).entries(8..256));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        assert_eq!(gaps(&folder), [""; 0], "{}", folder.stderr());
+        let without = "SELECT count(*) FROM certificates WHERE sha256 IS NULL";
+        assert_eq!(folder.number("certstream.db", without), Some(1));
+    }
+}
+
+/// Where entries are not hashed, the index is all that ties them to their place.
+#[test]
+fn entries_that_do_not_bear_their_index_are_refused() {
+    for fault in [Fault::Unindexed, Fault::OtherTile] {
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        server.misbehave("/alpha/tile/data/000", Times::Next(1), fault);
+        let folder = folder(&server, "  verify: checkpoint\n");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        assert_eq!(gaps(&folder), ["not as signed"], "{}", folder.stderr());
+    }
+}
+
+#[test]
+fn a_tile_that_cannot_be_verified_holds_up_no_other_and_is_not_asked_for_in_a_loop() {
+    for fault in [Fault::AlteredEntry(7), Fault::status(404)] {
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        server.misbehave("/alpha/tile/data/000", Times::Always, fault);
+        let folder = folder(&server, "  source: names\n");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        // In the tile that fails nothing can be verified, in the others everything.
+        let marked = |indexes: std::ops::Range<u64>| {
+            indexes.filter(|index| index.is_multiple_of(7)).count() as i64
+        };
+        let left = || folder.number("certstream.db", "SELECT count(*) FROM unverified");
+        wait_until("the others are verified", || left() == Some(marked(0..256)));
+        // The pauses grow, and none is shorter than two seconds.
+        server.wait_for_requests("/alpha/tile/data/000", 3);
+        assert!(most_within(&server.requests("/alpha/tile/data/000"), Duration::from_secs(1)) <= 1);
+        assert_eq!(server.count("/alpha/tile/data/001"), 1, "once a tile");
+        server.behave();
+        wait_until("all are verified", || left() == Some(0));
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        let verified = "SELECT verified FROM positions WHERE feed LIKE 'verify %'";
+        assert_eq!(folder.number("certstream.db", verified), Some(marked(0..ENTRIES)));
+    }
+}
+
+#[test]
+fn an_answer_that_stalls_or_trickles_is_given_up_in_time_and_asked_for_again() {
+    for (protocol, pattern) in [
+        (Protocol::Tiles, "/alpha/checkpoint"),
+        (Protocol::Tiles, "/alpha/tile/data/*"),
+        (Protocol::Tiles, "/alpha/tile/0/*"),
+        (Protocol::Rfc6962, "/alpha/ct/v1/get-sth"),
+        (Protocol::Rfc6962, "/alpha/ct/v1/get-entries*"),
+    ] {
+        for fault in [Fault::Stalled, Fault::Slow(Duration::from_millis(100))] {
+            let shown = format!("{fault:?} at {pattern}");
+            let more = "  timeout: 1 s\n";
+            let folder = survives_with(more, protocol, pattern, Times::Next(2), fault);
+            assert_eq!(gaps(&folder), Vec::<String>::new(), "{shown}: {}", folder.stderr());
+        }
+    }
+}
+
+#[test]
+fn where_a_names_tile_is_of_no_use_its_data_tile_is_read() {
+    for fault in [Fault::status(404), Fault::Oversized, Fault::Body(b"{}\n"[..].into())] {
+        let shown = format!("{fault:?}");
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        server.misbehave("/alpha/tile/names/001", Times::Always, fault);
+        let folder = folder(&server, "  source: names\n");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        log.append(made(3).entries(ENTRIES..ENTRIES + 100));
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log), "{shown}");
+        assert!(!folder.stderr().contains("next attempt"), "{}", folder.stderr());
+        assert_eq!(gaps(&folder), [""; 0], "{}", folder.stderr());
+        // One tile that is missing does not make a log without names tiles.
+        assert!(server.count("/alpha/tile/names/003*") > 0, "{shown}");
+    }
 }

@@ -1,5 +1,8 @@
 //! CT logs read by the real binary: as they grow, over both protocols, across restarts.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::testenv::ctwatch::{
     expected, folder, made, stored, wait_for_end, wait_for_position, watch,
 };
@@ -156,12 +159,23 @@ fn names_tiles_are_read_where_they_are_offered_and_data_tiles_where_not() {
         let verified = folder.number("certstream.db", verified);
         assert_eq!(verified, Some(if offered { 0 } else { 900 }));
         if offered {
-            for full in ["/alpha/tile/data/000", "/alpha/tile/data/001", "/alpha/tile/data/002"] {
-                assert!(server.count(full) <= 2, "{full}: once a tile, and once per new match");
+            for full in ["/alpha/tile/data/000", "/alpha/tile/data/001"] {
+                assert_eq!(server.count(full), 1, "{full}: once a tile");
             }
+            // Of this one, a part was there first.
+            assert!(server.count("/alpha/tile/data/002") <= 2, "once per new match");
         } else {
             assert!(server.count("/alpha/tile/names/*") <= 4, "their absence is remembered");
+            // What was read whole is not read again.
+            assert_eq!(server.count("/alpha/tile/data/000"), 1);
+            let again = "SELECT count(*) FROM positions WHERE feed LIKE 'verify %'";
+            assert_eq!(folder.number("certstream.db", again), Some(0));
         }
+        // Its time is the log's, whichever way it came.
+        let seen = "SELECT first_seen || ' ' || last_seen FROM domains
+             WHERE domain = 'paypal-693.shop.example'";
+        let time = made(1).timestamp(693) * 1000;
+        assert_eq!(folder.texts("certstream.db", seen), [format!("{time} {time}")]);
     }
 }
 
@@ -207,6 +221,29 @@ fn whoever_runs_the_log_learns_whom_to_reach_and_is_not_asked_in_a_loop() {
     let connections: std::collections::BTreeSet<usize> =
         requests.iter().map(|request| request.connection).collect();
     assert!(connections.len() <= 4, "{connections:?}");
+}
+
+/// However it grows meanwhile: once each `max_delay`, which is a second here.
+#[test]
+fn a_tile_that_is_filling_is_not_fetched_in_a_loop() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(1).entries(0..256));
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    let begun = Instant::now();
+    for index in 256..306 {
+        log.append([made(1).entry(index)]);
+        // Not a wait for anything: the pace of the log.
+        thread::sleep(Duration::from_millis(100));
+    }
+    wait_for_end(&folder, &log);
+    let seconds = begun.elapsed().as_secs() as usize;
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(stored(&folder), expected(&log));
+    let parts = server.count("/alpha/tile/data/*.p/*");
+    assert!((2..=seconds + 1).contains(&parts), "{parts} parts in {seconds} s");
 }
 
 #[test]
@@ -332,4 +369,30 @@ fn the_table_of_logs_shows_what_is_read_and_what_is_left() {
     let offline = alpha(logs(&["--offline"]));
     assert_eq!((&offline["size"], &offline["lag_entries"]), (&1000.into(), &0.into()));
     assert_eq!(server.requests("*").len(), asked, "nobody is asked");
+}
+
+#[test]
+fn a_log_that_is_far_behind_is_asked_for_its_size_on_the_way() {
+    for (protocol, first, last) in [
+        (Protocol::Tiles, "/alpha/tile/data/000", "/alpha/tile/data/257"),
+        (Protocol::Rfc6962, "*?start=0&*", "*?start=65536&*"),
+    ] {
+        let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+        log.append(made(1).entries(0..67_000));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        let place = |pattern: &str| {
+            let found = server.requests(pattern);
+            let found = found.first().unwrap_or_else(|| panic!("no {pattern}"));
+            server.requests("*").iter().position(|all| all.began == found.began).unwrap()
+        };
+        let between = &server.requests("*")[place(first)..place(last)];
+        let heads = ["/alpha/checkpoint", "/alpha/ct/v1/get-sth"];
+        assert!(between.iter().any(|request| heads.contains(&&*request.head.target)));
+        assert_eq!(folder.number("certstream.db", "SELECT count(*) FROM gaps"), Some(0));
+    }
 }

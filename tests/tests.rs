@@ -6,6 +6,7 @@ mod testenv;
 mod ancestor;
 mod ctlog_faults;
 mod ctlog_kill;
+mod ctlog_resume;
 mod ctlog_watch;
 mod differential;
 mod differential_unicode;

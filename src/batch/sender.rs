@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::{Batch, Content, Frames, GapEvent, LogEntry, TreeHead, now_micros};
+use super::{Batch, Content, Fork, Frames, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::stats::{FeedIndex, RecorderStats};
 
 /// The next stage is gone: the run is ending.
@@ -28,6 +28,9 @@ pub struct Origin {
     /// Number of its last batch; at first of the last one that an earlier run stored, 0 before the
     /// first.
     pub last_sequence: u64,
+    /// How far the feed is stored with that batch: what it says before it has read anything stands
+    /// there.
+    pub last_position: u64,
 }
 
 /// A feed's output end: fills batches, numbers them, hands them over.
@@ -64,7 +67,8 @@ impl BatchSender {
         empties: Receiver<Batch>,
         recorder: Option<Recorder>,
     ) -> Self {
-        Self { origin, filling: None, position: 0, batches, empties, recorder }
+        let position = origin.last_position;
+        Self { origin, filling: None, position, batches, empties, recorder }
     }
 
     /// Adds a certificate update; hands the batch over when it is full.
@@ -96,8 +100,25 @@ impl BatchSender {
         let reading = &mut batch.reading;
         reading.entries += 1;
         reading.verified += u64::from(entry.verified);
-        reading.newest = reading.newest.max(Some(entry.timestamp));
+        let known = Some(entry.timestamp).filter(|timestamp| *timestamp > 0);
+        reading.newest = reading.newest.max(known);
         self.filled_to(entry.index + 1)
+    }
+
+    /// Of a log: whether the entries from here on come by their names alone. A batch holds those of
+    /// one kind.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn by_names_alone(&mut self, alone: bool) -> Result<(), Closed> {
+        let content = match &self.origin.content {
+            Content::Entries(log) if alone => Content::Names(Arc::clone(log)),
+            Content::Names(log) if !alone => Content::Entries(Arc::clone(log)),
+            _ => return Ok(()),
+        };
+        self.flush()?;
+        self.origin.content = content;
+        Ok(())
     }
 
     /// Adds a frame that carries no names (heartbeat, unknown type, refused).
@@ -125,6 +146,21 @@ impl BatchSender {
     pub fn tree_head(&mut self, position: u64, head: TreeHead) -> Result<(), Closed> {
         self.position = position;
         self.batch().reading.tree_head = Some(head);
+        self.send()
+    }
+
+    /// Notes, with the batch at hand, that a log offers no names tiles.
+    pub fn has_no_names(&mut self) {
+        self.batch().reading.no_names = Some(now_micros());
+    }
+
+    /// Sends the two tree heads of a log that has forked, behind everything read so far.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn fork(&mut self, position: u64, fork: Fork) -> Result<(), Closed> {
+        self.position = position;
+        self.batch().reading.fork = Some(fork);
         self.send()
     }
 

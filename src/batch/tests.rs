@@ -63,10 +63,21 @@ fn log_entries_carry_their_index_and_add_up() {
     assert_eq!(batch.position, 43);
     assert_eq!(indexed(batch.frames().get(1)), Some((42, &b"leaf"[..])));
     assert_eq!(indexed(b"short"), None);
-    let read = Reading { entries: 2, verified: 1, newest: Some(7), tree_head: None };
+    let read = Reading { entries: 2, verified: 1, newest: Some(7), ..Reading::default() };
     assert_eq!(batch.reading, read);
     let gap = received.try_recv().unwrap();
     assert_eq!((gap.position, gap.reading), (44, Reading::default()));
+}
+
+#[test]
+fn what_comes_before_the_first_frame_stands_where_the_feed_was_stored() {
+    let (batches, received) = unbounded();
+    let (_give_back, empties) = bounded(4);
+    let origin = Origin { last_sequence: 6, last_position: 41, ..Origin::default() };
+    let mut out = BatchSender::new(origin, batches, empties, None);
+    out.gap(GapEvent::Closed { at: 1 }).unwrap();
+    let gap = received.try_recv().unwrap();
+    assert_eq!((gap.sequence, gap.position), (7, 41));
 }
 
 #[test]

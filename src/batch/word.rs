@@ -61,6 +61,20 @@ pub struct Reading {
     pub newest: Option<u64>,
     /// The tree head that is the newest known from here on.
     pub tree_head: Option<TreeHead>,
+    /// When it was found that the log offers no names tiles, in microseconds since the Unix epoch.
+    pub no_names: Option<i64>,
+    /// The log has signed two trees that are not one.
+    pub fork: Option<Fork>,
+}
+
+/// Two trees that a log has signed, of which the second does not extend the first: what it can be
+/// convicted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The one that was known.
+    pub known: TreeHead,
+    /// The one that came then.
+    pub shown: TreeHead,
 }
 
 /// How far a feed is stored.
@@ -70,6 +84,9 @@ pub struct Applied {
     pub sequence: u64,
     /// How far it had been read by then, in the feed's own unit.
     pub position: u64,
+    /// Of a log: when it was found last that it offers no names tiles, in microseconds since the
+    /// Unix epoch.
+    pub no_names: Option<i64>,
 }
 
 /// What the frames of a batch are, for whoever reads evidence out of them.

@@ -12,7 +12,7 @@ use crate::yaml::{Field, Table};
 
 use super::{members, proxy, set};
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "enabled",
     "log_list",
     "operators",
@@ -20,6 +20,7 @@ pub(super) const KEYS: [&str; 10] = [
     "start",
     "verify",
     "max_delay",
+    "timeout",
     "contact",
     "ca_file",
     "proxy",
@@ -51,6 +52,8 @@ pub struct Ct {
     pub verify: Verification,
     /// How old the oldest entry of a tile that is still filling may get before it is fetched.
     pub max_delay: Duration,
+    /// What one request may take, the last byte of its answer included.
+    pub timeout: Duration,
     /// E-mail address or `https://` URL by which log operators can reach whoever runs this.
     pub contact: Option<String>,
     /// Further certificate authorities to trust, PEM.
@@ -115,6 +118,7 @@ impl Default for Ct {
             start: Start::End,
             verify: Verification::Full,
             max_delay: Duration::from_secs(60),
+            timeout: Duration::from_secs(60),
             contact: None,
             ca_file: None,
             proxy: None,
@@ -137,6 +141,7 @@ impl Ct {
         set(&mut ct.start, table.get("start"), start)?;
         set(&mut ct.verify, table.get("verify"), |field| field.one_of(&VERIFICATIONS))?;
         set(&mut ct.max_delay, table.get("max_delay"), |field| field.duration())?;
+        set(&mut ct.timeout, table.get("timeout"), |field| field.duration())?;
         set(&mut ct.contact, table.get("contact"), |field| contact(field).map(Some))?;
         set(&mut ct.ca_file, table.get("ca_file"), |f| Ok(Some(folder.join(f.text()?))))?;
         let instead = "set HTTPS_PROXY in the environment instead, and leave this key out";
@@ -220,7 +225,7 @@ mod tests {
         let ct = read(
             "ct:\n  log_list: lists/mine.json\n  operators: [Google, \"Let's Encrypt\"]\n  \
              source: names\n  start: 2026-11-24T00:00:00Z\n  verify: checkpoint\n  \
-             max_delay: 5 min\n  contact: soc@example.com\n  ca_file: ca.pem\n  \
+             max_delay: 5 min\n  timeout: 2 min\n  contact: soc@example.com\n  ca_file: ca.pem\n  \
              proxy: 'http://proxy.example.com:3128'\n",
         );
         let expected = Ct {
@@ -231,6 +236,7 @@ mod tests {
             start: Start::Time(1_795_478_400_000),
             verify: Verification::Checkpoint,
             max_delay: Duration::from_secs(300),
+            timeout: Duration::from_secs(120),
             contact: Some("soc@example.com".to_owned()),
             ca_file: Some(PathBuf::from("/etc/ct/ca.pem")),
             proxy: Some("http://proxy.example.com:3128".to_owned()),

@@ -198,9 +198,10 @@ pub fn evidence(entry: &Entry<'_>, index: u64, log: &LogName<'_>, link: &str) ->
     evidence
 }
 
-/// Microseconds from milliseconds, both since the Unix epoch; nothing where they cannot be shown,
-/// and for zero, which means "not known" in every feed.
-fn micros(millis: u64) -> Option<i64> {
+/// Microseconds from the milliseconds that a log writes, both since the Unix epoch; nothing where
+/// they cannot be shown, and for zero, which means "not known" in every feed.
+#[must_use]
+pub fn micros(millis: u64) -> Option<i64> {
     let millis = i64::try_from(millis).ok().filter(|millis| *millis > 0)?;
     SHOWABLE.contains(&(millis / 1000)).then(|| millis * 1000)
 }

@@ -98,16 +98,15 @@ impl Converter {
                 decode(extra, &mut self.extra).ok()?;
                 Wire(&self.extra).string::<3>().ok()
             });
-            let submitted = submitted.unwrap_or_default();
+            // Nor does the entry suffer from one that it cannot travel with.
+            let room = MAX_ENTRY.saturating_sub(self.frame.len());
+            let submitted = submitted.filter(|der| der.len() <= room).unwrap_or_default();
             // It was read behind a length of three bytes.
             self.frame.extend_from_slice(&(submitted.len() as u32).to_be_bytes()[1..]);
             self.frame.extend_from_slice(submitted);
         }
         // Fingerprints of the chain: none.
         self.frame.extend_from_slice(&[0, 0]);
-        if self.frame.len() > MAX_ENTRY {
-            return Err(EntryFault::TooLarge);
-        }
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ mod tile;
 mod tile_id;
 mod wire;
 
-pub use certificate::{CertificateFault, LogName, evidence, names, parsed_names};
+pub use certificate::{CertificateFault, LogName, evidence, micros, names, parsed_names};
 pub use checkpoint::{CheckpointFault, SignedTreeHead, checkpoint, signed_tree_head};
 pub use der_names::{DerNames, Unsure, der_names};
 pub use entry::{Entry, EntryKind, MAX_ENTRY, read_frame, write_frame};

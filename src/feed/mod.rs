@@ -15,15 +15,11 @@ pub mod recorder;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::batch::{BatchSender, Closed, GapEvent, now_micros};
+use crate::batch::{AHEAD, BatchSender, Closed, GapEvent, now_micros};
 use crate::stats::FeedStats;
 use crate::update::{Message, UpdateReader};
 
 pub use outlets::{Outlet, Outlets};
-
-/// Microseconds by which a source's clock may be ahead of ours. A time beyond that is wrong, and
-/// would pass for the newest one until it has come.
-const AHEAD: i64 = 3_600_000_000;
 
 /// Names of one certificate that are read. Real ones have a few hundred at most; the 700,000 that
 /// fit into the largest frame would keep a matcher busy for seconds and cost 400 MB.

@@ -59,8 +59,14 @@ impl Outlets {
             wait: can_wait,
         });
         let applied = self.positions.get(name).copied();
-        let last_sequence = applied.unwrap_or_default().sequence;
-        let origin = Origin { feed, can_wait, content, last_sequence };
+        let last = applied.unwrap_or_default();
+        let origin = Origin {
+            feed,
+            can_wait,
+            content,
+            last_sequence: last.sequence,
+            last_position: last.position,
+        };
         let out = BatchSender::new(origin, self.batches.clone(), self.empties.clone(), recorder);
         Ok(Outlet { out, stats, applied })
     }

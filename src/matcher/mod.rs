@@ -25,7 +25,7 @@ pub use plain::{GaveUp, Plain};
 pub use sender::MatchedSender;
 
 use crate::backlog::Backlog;
-use crate::batch::{self, Batch, Content};
+use crate::batch::{self, AHEAD, Batch, Content};
 use crate::ctlog::{self, LogName};
 use crate::domain;
 use crate::matched::{Hit, Matched, MatchedDomain, Source};
@@ -183,10 +183,13 @@ impl Matcher {
             let (ours, others) = rest.split_at(of_update);
             rest = others;
             let source = batch.update(update as usize);
-            let certificate = evidence(reader, &batch.content, source.frame()).map(|evidence| {
-                matched.certificates.push(evidence);
-                matched.certificates.len() as u32 - 1
-            });
+            let certificate =
+                evidence(reader, &batch.content, source.frame()).map(|mut evidence| {
+                    // Nothing would ever count as seen later.
+                    evidence.seen = evidence.seen.filter(|seen| *seen <= batch.received + AHEAD);
+                    matched.certificates.push(evidence);
+                    matched.certificates.len() as u32 - 1
+                });
             let rows = block.rows(ours, certificate);
             let first = matched.rows.len();
             matched.rows.extend(rows.rows);
@@ -219,13 +222,12 @@ fn evidence(reader: &mut UpdateReader, content: &Content, frame: &[u8]) -> Optio
         Content::Names(log) => {
             let (index, rest) = batch::indexed(frame)?;
             let millis = rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-            let micros = millis.and_then(|millis| i64::try_from(millis.checked_mul(1000)?).ok());
             Some(Evidence {
                 log_name: Some(log.name.as_str().into()),
                 log_url: Some(log.url.as_str().into()),
                 cert_index: i64::try_from(index).ok(),
                 cert_link: Some(log.link(index).into()),
-                seen: micros,
+                seen: millis.and_then(ctlog::micros),
                 ..Evidence::default()
             })
         }
@@ -315,7 +317,8 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{BatchSender, Origin};
+    use crate::batch::{BatchSender, LogEntry, Origin, now_micros};
+    use crate::ctlog::LogSource;
     use crate::rule::{Anchor, Loader, RuleEntry};
     use crossbeam_channel::unbounded;
     use std::path::Path;
@@ -359,6 +362,27 @@ mod tests {
         let seen: Vec<&str> = matched.rows[0].names_as_seen.iter().map(|n| &**n).collect();
         assert_eq!(seen, ["*.paypal.com", "www.PayPal.com"]);
         assert_eq!(matcher.backlog.bytes(), matched.bytes);
+    }
+
+    #[test]
+    fn a_time_that_is_far_ahead_or_none_is_left_out() {
+        let mut matcher = matcher(&["pay"], 1 << 20);
+        let log = LogSource { name: "a".into(), url: "https://a/".into(), tiled: true };
+        let now = now_micros().unsigned_abs() / 1000;
+        for (millis, told) in [(now, true), (0, false), (now + 7_200_000, false), (u64::MAX, false)]
+        {
+            let (batches, received) = unbounded();
+            let content = Content::Names(Arc::new(log.clone()));
+            let origin = Origin { content, ..Origin::default() };
+            let mut out = BatchSender::new(origin, batches, unbounded().1, None);
+            let bytes = &millis.to_le_bytes();
+            let entry = LogEntry { index: 7, bytes, timestamp: millis, verified: false };
+            out.push_entry(&entry, ["pay.org"].into_iter()).expect("open");
+            out.flush().expect("open");
+            let matched = matcher.matched(&received.try_recv().expect("a batch"));
+            let seen = matched.certificates[0].seen;
+            assert_eq!(seen, told.then(|| (millis * 1000).cast_signed()), "{millis}");
+        }
     }
 
     #[test]

@@ -54,7 +54,9 @@ pub fn progress(connection: &Connection) -> rusqlite::Result<HashMap<String, Pro
     connection
         .prepare(
             "SELECT p.feed, p.position, p.entries, p.verified, p.newest, t.size
-             FROM positions p LEFT JOIN tree_heads t ON t.feed = p.feed",
+             FROM positions p LEFT JOIN tree_heads t ON t.feed = p.feed
+             -- A gap may be stored before it is decided where to begin.
+             WHERE t.feed IS NOT NULL OR p.entries > 0",
         )?
         .query_map([], |row| {
             let progress = Progress {

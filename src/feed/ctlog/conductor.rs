@@ -27,6 +27,7 @@ use super::intake::EntryIntake;
 use super::pace::Pace;
 use super::room::Room;
 use super::settings::{Settings, feed_name, verifier_name};
+use super::suspect::Suspect;
 use super::tiled::{Place, Tiled};
 use super::verifier::{Left, Verifier};
 
@@ -34,6 +35,8 @@ use super::verifier::{Left, Verifier};
 const LOOK: Duration = Duration::from_secs(1);
 /// The same where a range is read: someone waits for its end.
 const LOOK_AT_RANGE: Duration = Duration::from_millis(50);
+/// Microseconds for which a log that offers no names tiles is taken not to: a week.
+const PROBE_AGAIN: i64 = 7 * 24 * 3_600_000_000;
 /// Tiles, or pages, of one log that are fetched at once when it has to catch up.
 const TILES_AT_ONCE: usize = 4;
 const PAGES_AT_ONCE: usize = 2;
@@ -230,25 +233,32 @@ impl<'a> Conductor<'a> {
         log: &Log,
     ) -> Result<Running<'scope>> {
         let name = self.feed_name(log);
-        let source = Arc::new(LogSource::of(log));
-        let tiled = matches!(log.protocol, LogProtocol::Tiled { .. });
-        let names = tiled && self.settings.source == CtSource::Names;
-        let content = if names { Content::Names(source) } else { Content::Entries(source) };
+        let content = Content::Entries(Arc::new(LogSource::of(log)));
         let outlet = self.around.outlets.open(&name, true, content)?;
         let (start, end) = match &self.settings.range {
             Some(range) => (range.from, Some(range.to)),
             None => (self.settings.start, None),
         };
-        let applied = outlet.applied;
-        let position = applied.unwrap_or_default().position;
+        let applied = outlet.applied.unwrap_or_default();
+        let mut protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        if let Protocol::Tiled(tiled) = &mut protocol
+            && applied.no_names.is_some_and(|found| now_micros() - found < PROBE_AGAIN)
+        {
+            tiled.source = CtSource::Data;
+        }
         let backlog = Arc::clone(&self.around.backlog);
         let ending = Arc::new(AtomicBool::new(false));
+        // Where to begin is decided, and stored, with the first tree head: a gap before that has
+        // stored a number, but no place.
+        let known = self.around.tree_heads.get(&name).cloned();
         let course = Course {
-            protocol: self.protocols.of(log, &self.settings, &self.around.stop),
-            intake: EntryIntake::new(outlet, backlog, position),
+            protocol,
+            intake: EntryIntake::new(outlet, backlog, applied.position),
             pace: Pace::new(self.settings.max_delay),
-            known: self.around.tree_heads.get(&name).cloned(),
-            start: applied.is_none().then_some(start),
+            start: known.is_none().then_some(start),
+            known,
+            shown: None,
+            behind: false,
             end,
             ending: Arc::clone(&ending),
             stop: &self.around.stop,
@@ -293,6 +303,7 @@ impl Protocols {
                 origin: log.origin().to_owned(),
                 key: log.key.clone(),
                 source: settings.source,
+                has_names: false,
                 verify,
                 place: Place {
                     prefix: monitoring_url.clone(),
@@ -301,6 +312,7 @@ impl Protocols {
                 },
                 names: NamesTileReader::default(),
                 frontier: None,
+                suspect: Suspect::default(),
             })),
             LogProtocol::Rfc6962 { url } => Protocol::GetEntries(Box::new(GetEntries {
                 url: url.clone(),

@@ -61,6 +61,11 @@ impl Fault {
     pub fn is_not_found(&self) -> bool {
         matches!(self.what, HttpFault::NotFound(_))
     }
+
+    /// Whether it had more bytes than it may.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.what, HttpFault::TooLarge(_))
+    }
 }
 
 impl From<Fault> for Trouble {

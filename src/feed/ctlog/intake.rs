@@ -1,19 +1,23 @@
 //! Entries of a log on their way into batches.
 //!
 //! Owns what becomes of one entry: its names are read and it goes into the current batch, or it
-//! cannot be read and becomes a gap, as a rule of one. Which entries come, and whether they were proven, is
-//! for `tiled` and `get_entries`.
+//! cannot be read and becomes a gap, as a rule of one. Which entries come, and whether they were
+//! proven, is for `tiled` and `get_entries`.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::backlog::Backlog;
-use crate::batch::{BatchSender, Closed, GapEvent, LogEntry, TreeHead, now_micros};
-use crate::ctlog::{self, Entry, NamedEntry};
-use crate::feed::Outlet;
+use crate::batch::{AHEAD, BatchSender, Closed, Fork, GapEvent, LogEntry, TreeHead, now_micros};
+use crate::ctlog::{self, Entry, EntryFault, MAX_ENTRY, NamedEntry};
+use crate::feed::{MAX_NAMES, Outlet};
 use crate::stats::FeedStats;
 use crate::stop::Stop;
+
+/// Bytes that the buffer of names keeps from one entry to the next.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// Takes in the entries of one log, in the order of their indexes.
 #[derive(Debug)]
@@ -23,6 +27,9 @@ pub(super) struct EntryIntake {
     backlog: Arc<Backlog>,
     /// Index of the entry that comes next: everything before it has been taken in.
     position: u64,
+    /// The latest time that an entry could have when the clock was last read, in microseconds
+    /// since the Unix epoch.
+    latest: i64,
     /// Names of the entry at hand, and where each ends.
     names: Names,
 }
@@ -32,15 +39,25 @@ pub(super) struct EntryIntake {
 struct Names {
     text: String,
     ends: Vec<usize>,
+    /// Names beyond [`MAX_NAMES`]: these are not here.
+    surplus: u64,
 }
 
 impl Names {
     fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
+        self.surplus = 0;
+        // One certificate with a hundred thousand names must not hold its memory for months.
+        self.text.shrink_to(KEPT_BYTES);
+        self.ends.shrink_to(KEPT_BYTES / size_of::<usize>());
     }
 
     fn push(&mut self, name: &str) {
+        if self.ends.len() == MAX_NAMES {
+            self.surplus += 1;
+            return;
+        }
         self.text.push_str(name);
         self.ends.push(self.text.len());
     }
@@ -55,7 +72,7 @@ impl EntryIntake {
     /// An intake that goes on at `position`, and waits where `backlog` is full.
     pub fn new(outlet: Outlet, backlog: Arc<Backlog>, position: u64) -> Self {
         let Outlet { out, stats, .. } = outlet;
-        Self { out, stats, backlog, position, names: Names::default() }
+        Self { out, stats, backlog, position, latest: 0, names: Names::default() }
     }
 
     /// Index of the entry that comes next.
@@ -86,11 +103,20 @@ impl EntryIntake {
         self.names.clear();
         let names = &mut self.names;
         let index = self.position;
+        let mut bytes = Cow::Borrowed(entry.leaf);
+        if bytes.len() > MAX_ENTRY {
+            bytes = entry.signed_alone().into();
+        }
+        if bytes.len() > MAX_ENTRY {
+            let fault = EntryFault::TooLarge;
+            return self.unreadable(fault.reason(), fault.to_string());
+        }
         let read = ctlog::names(entry, |name| names.push(name));
-        self.take_in(entry.timestamp, entry.leaf, verified)?;
+        self.out.by_names_alone(false)?;
+        self.take_in(entry.timestamp, &bytes, verified)?;
         // The names that were found count all the same; those that may be missing are a gap.
         match read {
-            Ok(()) => Ok(()),
+            Ok(()) => self.note_surplus(index),
             Err(fault) => self.note_unreadable(index..=index, fault.reason(), fault.to_string()),
         }
     }
@@ -104,7 +130,21 @@ impl EntryIntake {
         let names = &mut self.names;
         entry.names(|name| names.push(name));
         let timestamp = entry.timestamp().unwrap_or_default();
-        self.take_in(timestamp, &timestamp.to_le_bytes(), false)
+        self.out.by_names_alone(true)?;
+        let index = self.position;
+        self.take_in(timestamp, &timestamp.to_le_bytes(), false)?;
+        self.note_surplus(index)
+    }
+
+    /// The names of the entry at `index` that were too many are a gap, too.
+    fn note_surplus(&mut self, index: u64) -> Result<(), Closed> {
+        let surplus = self.names.surplus;
+        if surplus == 0 {
+            return Ok(());
+        }
+        self.stats.surplus_names.add(surplus);
+        let detail = format!("{surplus} names beyond the first {MAX_NAMES} are left out");
+        self.note_unreadable(index..=index, "too many names", detail)
     }
 
     fn take_in(&mut self, timestamp: u64, bytes: &[u8], verified: bool) -> Result<(), Closed> {
@@ -114,14 +154,26 @@ impl EntryIntake {
         self.stats.bytes.add(bytes.len() as u64);
         self.stats.updates.add(1);
         self.stats.names.add(self.names.ends.len() as u64);
-        let newest = i64::try_from(timestamp.saturating_mul(1000)).unwrap_or(i64::MAX);
+        // A time that cannot be is no time.
+        let seen = ctlog::micros(timestamp).filter(|seen| self.may_be(*seen));
+        let timestamp = if seen.is_some() { timestamp } else { 0 };
         // One writer, so no lost update between load and store.
-        if newest > self.stats.newest_seen.load(Ordering::Relaxed) {
-            self.stats.newest_seen.store(newest, Ordering::Relaxed);
+        if let Some(seen) = seen
+            && seen > self.stats.newest_seen.load(Ordering::Relaxed)
+        {
+            self.stats.newest_seen.store(seen, Ordering::Relaxed);
         }
         self.stats.position.store(self.position, Ordering::Relaxed);
         let entry = LogEntry { index, bytes, timestamp, verified };
         self.out.push_entry(&entry, self.names.iter())
+    }
+
+    /// Whether a log may give `seen` as the time of an entry.
+    fn may_be(&mut self, seen: i64) -> bool {
+        if seen > self.latest {
+            self.latest = now_micros() + AHEAD;
+        }
+        seen <= self.latest
     }
 
     /// The next entry cannot be read, now or later: a gap of one, and on.
@@ -175,13 +227,26 @@ impl EntryIntake {
         self.out.tree_head(self.position, head)
     }
 
+    /// Notes that the log offers no names tiles.
+    pub fn has_no_names(&mut self) {
+        self.out.has_no_names();
+    }
+
+    /// Reports two tree heads that contradict each other.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn fork(&mut self, fork: Fork) -> Result<(), Closed> {
+        self.out.fork(self.position, fork)
+    }
+
     /// Reports that the log is not read from here on, and why.
     ///
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn open_gap(&mut self, reason: &'static str, detail: String) -> Result<(), Closed> {
         self.stats.gaps.add(1);
-        self.out.gap(GapEvent::Opened { at: now_micros(), reason, detail })
+        self.out.gap_to(self.position, GapEvent::Opened { at: now_micros(), reason, detail })
     }
 
     /// Reports that the log is read again.
@@ -189,7 +254,7 @@ impl EntryIntake {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn close_gap(&mut self) -> Result<(), Closed> {
-        self.out.gap(GapEvent::Closed { at: now_micros() })
+        self.out.gap_to(self.position, GapEvent::Closed { at: now_micros() })
     }
 
     /// Hands over what has been taken in; call it before the feed would sleep.

@@ -20,6 +20,7 @@ mod lists;
 mod pace;
 mod room;
 mod settings;
+mod suspect;
 mod tiled;
 mod trouble;
 mod verifier;

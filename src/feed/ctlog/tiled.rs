@@ -15,6 +15,7 @@ use crate::stop::Stop;
 use super::content::{Content, prove_alone, take_in};
 use super::fetch::{Answer, Fetcher, Request};
 use super::intake::EntryIntake;
+use super::suspect::Suspect;
 use super::trouble::Trouble;
 
 /// A checkpoint is three lines and some signatures.
@@ -24,6 +25,8 @@ const HASHES_LIMIT: usize = 256 * 32;
 /// 256 entries: 400 KB as a rule, and some with a thousand names each a hundred times that. A
 /// larger one is refused, which is said, and costs no memory.
 pub(super) const TILE_LIMIT: usize = 128 * 1024 * 1024;
+/// 256 lines of names, which are some tens of kilobytes as a rule.
+const NAMES_LIMIT: usize = 32 * 1024 * 1024;
 /// Tiles that are proven together, by the tree they grow into: takes one hash tile at most. Of
 /// more, each is proven on its own, by hash tiles of which one serves 256; so is each where other
 /// logs hold so much that there is no room for some together.
@@ -39,11 +42,15 @@ pub(super) struct Tiled {
     pub origin: String,
     pub key: Key,
     pub source: CtSource,
+    /// Whether a names tile of it was ever seen.
+    pub has_names: bool,
     pub verify: Verification,
     pub place: Place,
     pub names: NamesTileReader,
     /// The tree up to the last full tile that was read and proven; none before.
     pub frontier: Option<Frontier>,
+    /// The data tile that could not be read last.
+    pub suspect: Suspect,
 }
 
 /// Where the log's tiles are, and how they are got.
@@ -76,7 +83,8 @@ impl Tiled {
         Ok(TreeHead { size: head.size, root: head.root, timestamp: head.timestamp, signed })
     }
 
-    /// Takes in the entries up to `end`, once `head` was proven to extend `known`.
+    /// Takes in the entries up to `end`, once `head` was proven to extend `known`: by their names
+    /// alone where that is wanted and the log offers it.
     pub fn read(
         &mut self,
         intake: &mut EntryIntake,
@@ -87,6 +95,23 @@ impl Tiled {
         if self.source == CtSource::Names && self.read_names(intake, end, head, known)? {
             return Ok(());
         }
+        self.read_entries(intake, end, head, known)?;
+        // Its data tiles are there: it is not that the log cannot be read.
+        if self.source == CtSource::Names && !self.has_names {
+            log::info!("{}: offers no names tiles; reading its data tiles", self.origin);
+            self.source = CtSource::Data;
+            intake.has_no_names();
+        }
+        Ok(())
+    }
+
+    fn read_entries(
+        &mut self,
+        intake: &mut EntryIntake,
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
         let mut hashes = HashTiles::new(head.size, head.root);
         let tiles = wanted(Kind::Data, intake.position(), end, head.size);
         let covered = tiles.last().map_or(0, |tile| tile.number * TILE + tile.width);
@@ -101,11 +126,11 @@ impl Tiled {
         prove_extension(head, known, &mut hashes, &mut self.place)?;
         while intake.position() < end {
             let tiles = wanted(Kind::Data, intake.position(), end, head.size);
-            let mut bodies = self.place.ahead(&tiles);
+            let mut bodies = self.place.ahead(&tiles, TILE_LIMIT);
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
                 let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
-                let content = self.place.content(tile, &body)?;
+                let content = self.place.content(tile, &body, &mut self.suspect)?;
                 if self.verify == Verification::Full {
                     prove_alone(&content, &mut hashes, &mut self.place)?;
                 }
@@ -129,7 +154,7 @@ impl Tiled {
         hashes: &mut HashTiles,
     ) -> Result<bool, Trouble> {
         intake.wait_for_room(&self.place.stop);
-        let mut bodies = self.place.ahead(tiles);
+        let mut bodies = self.place.ahead(tiles, TILE_LIMIT);
         let mut share = self.place.fetcher.room.take(0);
         let mut held = 0;
         let fetch = |tile: &TileId| {
@@ -141,7 +166,7 @@ impl Tiled {
         let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, Trouble>>()?;
         let mut content: Vec<Content<'_>> = Vec::with_capacity(tiles.len());
         for (tile, body) in tiles.iter().zip(&bodies) {
-            content.push(self.place.content(*tile, body)?);
+            content.push(self.place.content(*tile, body, &mut self.suspect)?);
         }
         if content.iter().any(|content| content.torn.is_some()) {
             return Ok(false);
@@ -182,8 +207,9 @@ impl Tiled {
         Ok(true)
     }
 
-    /// Takes in names where the log offers them, and says whether it does. Its tree is proven to
-    /// extend the one before; that the names are those of its entries, nothing can prove.
+    /// Takes in names up to the first tile that has none to be read; whether there was no such tile.
+    /// The log's tree is proven to extend the one before; that the names are those of its entries,
+    /// nothing can prove.
     fn read_names(
         &mut self,
         intake: &mut EntryIntake,
@@ -195,21 +221,23 @@ impl Tiled {
         prove_extension(head, known, &mut hashes, &mut self.place)?;
         while intake.position() < end {
             let tiles = wanted(Kind::Names, intake.position(), end, head.size);
-            let mut bodies = self.place.ahead(&tiles);
+            let mut bodies = self.place.ahead(&tiles, NAMES_LIMIT);
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
-                let body = match bodies.next(&self.place.stop)? {
-                    Err(fault) if fault.is_not_found() && tile.width == TILE => {
-                        log::info!(
-                            "{}: offers no names tiles; reading its data tiles",
-                            self.origin
-                        );
-                        self.source = CtSource::Data;
-                        return Ok(false);
-                    }
-                    answer => self.place.tile(tile, answer)?,
-                };
-                self.take_in_names(intake, tile, &body, end)?;
+                let mut answer = bodies.next(&self.place.stop)?;
+                if is_of_no_use(&answer) && tile.width < TILE {
+                    let url = self.place.url(TileId { width: TILE, ..tile });
+                    answer =
+                        self.place.fetcher.one_or_fault(&url, NAMES_LIMIT, &self.place.stop)?;
+                }
+                if is_of_no_use(&answer) {
+                    return Ok(false);
+                }
+                let body = answer?;
+                self.has_names = true;
+                if !self.take_in_names(intake, tile, &body, end)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
@@ -230,7 +258,7 @@ impl Tiled {
         let url = self.place.url(tile);
         let answer = self.place.fetcher.one_or_fault(&url, TILE_LIMIT, &self.place.stop)?;
         let body = self.place.tile(tile, answer)?;
-        let content = self.place.content(tile, &body)?;
+        let content = self.place.content(tile, &body, &mut self.suspect)?;
         if self.verify == Verification::Full {
             prove_alone(&content, &mut hashes, &mut self.place)?;
         }
@@ -243,14 +271,15 @@ impl Tiled {
         Ok(())
     }
 
-    /// Takes in the names that are due in `tile`, before `end`.
+    /// Takes in the names that are due in `tile`, before `end`; whether it has as many lines as
+    /// entries. Where it has not, its data tile tells.
     fn take_in_names(
         &mut self,
         intake: &mut EntryIntake,
         tile: TileId,
         body: &[u8],
         end: u64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let mut index = tile.number * TILE;
         let mut taken = Ok(());
         let read = self.names.read(body, tile.width as usize, |entry| {
@@ -264,7 +293,10 @@ impl Tiled {
             }
         });
         taken?;
-        read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.place.url(tile))))
+        if let Err(fault) = &read {
+            log::warn!("{}: {fault}; reading its data tile", self.place.url(tile));
+        }
+        Ok(read.is_ok())
     }
 
     /// The index of the first entry of the tile in which the log took in an entry at `millis` or
@@ -277,7 +309,7 @@ impl Tiled {
             let tile = TileId { kind: Kind::Data, number, width: TILE };
             let url = self.place.url(tile);
             let body = self.place.fetcher.one(&url, TILE_LIMIT, &self.place.stop)?;
-            let content = self.place.content(tile, &body)?;
+            let content = self.place.content(tile, &body, &mut self.suspect)?;
             // The last one: a tile of which any entry is late enough is not passed over.
             let last = content.entries.last().map_or(0, |entry| entry.timestamp);
             if last < millis { low = number + 1 } else { high = number }
@@ -314,6 +346,11 @@ impl Growth<'_> {
     }
 }
 
+/// Whether there are no names where they were looked for, or far too many to be those of a tile.
+fn is_of_no_use(answer: &Answer) -> bool {
+    answer.as_ref().is_err_and(|fault| fault.is_not_found() || fault.is_too_large())
+}
+
 /// Proves that the tree of `head` is that of `known`, grown.
 fn prove_extension(
     head: &TreeHead,
@@ -345,8 +382,8 @@ impl Place {
         format!("{}{tile}", self.prefix)
     }
 
-    fn ahead(&self, tiles: &[TileId]) -> super::fetch::Ahead {
-        let request = |tile: &TileId| Request { url: self.url(*tile), limit: TILE_LIMIT };
+    fn ahead(&self, tiles: &[TileId], limit: usize) -> super::fetch::Ahead {
+        let request = |tile: &TileId| Request { url: self.url(*tile), limit };
         self.fetcher.ahead(tiles.iter().map(request).collect())
     }
 

@@ -1,7 +1,7 @@
 //! What can go wrong between a log and its reader, on request: which answers, how often, and how.
 
 use std::io::{self, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -16,9 +16,13 @@ use super::listener::Visit;
 pub enum Fault {
     /// This status instead of an answer.
     Refused { status: u16, retry_after: Option<RetryAfter> },
+    /// 200 and this body, not packed.
+    Body(Arc<[u8]>),
     /// The entry at this place of a data tile, a names tile or a page has a name of another
     /// spelling; the form is right.
     AlteredEntry(usize),
+    /// The entries of a data tile without the extension that has their index.
+    Unindexed,
     /// As much of the tile beside it; the log has at least two full ones.
     OtherTile,
     /// The lowest bit of this byte (counted round and round) is the other way, before packing.
@@ -101,7 +105,11 @@ impl Fault {
 
     /// The answer instead of the log's, where there is one.
     pub fn instead(&self) -> Option<Answer> {
-        let Self::Refused { status, retry_after } = self else { return None };
+        let (status, retry_after) = match self {
+            Self::Refused { status, retry_after } => (status, retry_after),
+            Self::Body(body) => return Some(Answer::new("application/octet-stream", &body[..])),
+            _ => return None,
+        };
         let mut answer = Answer::status(*status);
         if let Some(retry_after) = retry_after {
             let value = match retry_after {

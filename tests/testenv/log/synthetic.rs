@@ -21,9 +21,9 @@ pub struct Synthetic {
 }
 
 impl Synthetic {
-    /// Entries a tenth of a second apart, the first of 2026-11-01, none of them marked.
+    /// Entries a tenth of a second apart, the first of 2025-11-01, none of them marked.
     pub fn new(seed: u64) -> Self {
-        Self { seed, every: 0, word: "", begin: 1_793_491_200_000, step: 100 }
+        Self { seed, every: 0, word: "", begin: 1_761_955_200_000, step: 100 }
     }
 
     /// The name of every entry that `every` divides begins with `word` instead of `name`.
