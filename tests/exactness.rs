@@ -46,12 +46,17 @@ enum Way {
     Socket(Tls),
 }
 
-/// Runs the binary over `frames` and returns the domains it exported.
+/// Runs the binary over `frames` and returns the domains that it exported and that match as they
+/// stand: the corpus's lists know no other view. Those that match in another view alone have an
+/// `xn--` label.
 fn stored(way: Way, frames: &Path, rules: &Path, matchers: usize) -> Vec<String> {
     let folder = Folder::new();
     let matchers = matchers.to_string();
-    let common =
-        ["--rules", rules.to_str().unwrap(), "--matchers", &matchers, "--output", "out.txt", "-q"];
+    let common = [
+        &["--rules", rules.to_str().unwrap(), "--matchers", &matchers, "--output", "out.txt", "-q"],
+        &["--database", "certstream.db"][..],
+    ]
+    .concat();
     match way {
         Way::Replay | Way::Stdin => {
             let stdin = match way {
@@ -84,7 +89,16 @@ fn stored(way: Way, frames: &Path, rules: &Path, matchers: usize) -> Vec<String>
             assert_eq!(program.stop(), 0, "{}", folder.stderr());
         }
     }
-    folder.lines("out.txt")
+    let exported = folder.lines("out.txt");
+    let all = "SELECT domain FROM domains ORDER BY domain";
+    assert_eq!(exported, folder.texts("certstream.db", all));
+    let as_it_stands = "EXISTS (SELECT 1 FROM matches WHERE domain_id = d.id AND views & 1)";
+    let others = format!("SELECT domain FROM domains d WHERE NOT {as_it_stands}");
+    for other in folder.texts("certstream.db", &others) {
+        assert!(other.split('.').any(|label| label.starts_with("xn--")), "{other}");
+    }
+    let these = format!("SELECT domain FROM domains d WHERE {as_it_stands} ORDER BY domain");
+    folder.texts("certstream.db", &these)
 }
 
 /// Compares a run over corpus frames with the corpus's list.
