@@ -78,7 +78,12 @@ fn messages(
                         domain: domain(domain_of(number)).into(),
                         names_as_seen: Vec::new(),
                         certificate: Some(index),
-                        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false }],
+                        hits: vec![Hit {
+                            rule: 0,
+                            views: Views::A_LABEL,
+                            gave_up: false,
+                            typosquat: None,
+                        }],
                     })
                     .collect(),
                 certificates: numbers.map(|number| evidence(certificate_of(number))).collect(),

@@ -8,9 +8,9 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use crate::domain;
-use crate::matcher::{Engine, Miss, Plain};
+use crate::matcher::{Engine, Miss, Plain, Proof};
 use crate::record::{escape, escape_json};
-use crate::rule::{Rule, RuleIndex};
+use crate::rule::{Rule, RuleIndex, Typosquat};
 
 /// What the rules say to one name.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub enum Verdict {
         start: usize,
         /// Behind the last.
         end: usize,
+        /// How it passes for the rule's brand, where that is one.
+        typosquat: Option<Typosquat>,
     },
     /// Its engine reached the step limit.
     GaveUp,
@@ -83,8 +85,12 @@ impl Explanation {
         }
         for rule in &self.rules {
             let says = match &rule.verdict {
-                Verdict::Hit { start, end } => {
-                    format!("hit at {start}..{end}, `{}`, view a-label", &domain[*start..*end])
+                Verdict::Hit { start, end, typosquat } => {
+                    let text = &domain[*start..*end];
+                    let how = typosquat.map_or_else(String::new, |squat| {
+                        format!(", technique {}, distance {}", squat.technique, squat.distance)
+                    });
+                    format!("hit at {start}..{end}, `{text}`, view a-label{how}")
                 }
                 Verdict::GaveUp => "gave up at its step limit: kept for review".to_owned(),
                 Verdict::NoHit(why) => format!("no hit: {why}"),
@@ -126,14 +132,20 @@ impl Explained {
             .iter()
             .map(|(at, literal)| json!({ "literal": literal, "at": at }))
             .collect();
+        let typosquat = match &self.verdict {
+            Verdict::Hit { typosquat, .. } => *typosquat,
+            Verdict::GaveUp | Verdict::NoHit(_) => None,
+        };
         let (hit, span, why) = match &self.verdict {
-            Verdict::Hit { start, end } => (true, Some([start, end]), None),
+            Verdict::Hit { start, end, .. } => (true, Some([start, end]), None),
             Verdict::GaveUp => (true, None, Some("gave up at its step limit")),
             Verdict::NoHit(why) => (false, None, Some(why.as_str())),
         };
         json!({
             "rule": self.rule, "pattern": self.pattern, "place": self.place, "hit": hit,
             "span": span, "view": hit.then_some("a-label"), "literals": literals, "why": why,
+            "technique": typosquat.map(|squat| squat.technique.word()),
+            "distance": typosquat.map(|squat| squat.distance),
         })
     }
 }
@@ -147,9 +159,11 @@ fn explain(domain: &str, engine: &Engine) -> Vec<Explained> {
             let rule = &engine.rules().rules[index as usize];
             let literals = literals(domain, engine, index);
             let verdict = match engine.judge(domain, index, &mut scratch) {
-                Ok(true) => Verdict::GaveUp,
-                Ok(false) => span(rule, domain)
-                    .map_or(Verdict::GaveUp, |at| Verdict::Hit { start: at.start, end: at.end }),
+                Ok(Proof { gave_up: true, .. }) => Verdict::GaveUp,
+                Ok(Proof { found, .. }) => span(rule, domain).map_or(Verdict::GaveUp, |at| {
+                    let typosquat = found.map(|found| found.typosquat);
+                    Verdict::Hit { start: at.start, end: at.end, typosquat }
+                }),
                 Err(miss) => Verdict::NoHit(why(miss, rule, !literals.is_empty())),
             };
             Explained {
@@ -169,11 +183,16 @@ fn literals(domain: &str, engine: &Engine, rule: RuleIndex) -> Vec<(usize, Strin
 
 /// Where a rule that hits does so: the leftmost match.
 fn span(rule: &Rule, domain: &str) -> Option<Range<usize>> {
-    Plain::new(&rule.pattern.syntax)?.find(domain).ok()?
+    let plain = Plain::new(&rule.pattern.syntax)?;
+    rule.scope.find(domain, |start, part| {
+        let at = plain.find(part).ok()??;
+        Some(start + at.start..start + at.end)
+    })
 }
 
 fn why(miss: Miss, rule: &Rule, has_literal: bool) -> String {
     match miss {
+        Miss::Own => "the domain is one of the brand's own".to_owned(),
         Miss::Pattern if !has_literal => "the pattern does not match".to_owned(),
         Miss::Pattern => "the literal is there, the pattern around it does not match".to_owned(),
         Miss::Excluded(index) => format!("excluded by `{}`", rule.exclude[index].written),

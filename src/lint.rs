@@ -134,6 +134,8 @@ fn is_dead(syntax: &Syntax) -> bool {
     match syntax {
         Syntax::Regular(hir) => needs_the_impossible(hir),
         Syntax::Backtracking { outline, .. } => needs_the_impossible(outline),
+        // Made of the bytes that domains hold.
+        Syntax::Brand(_) => false,
     }
 }
 

@@ -13,7 +13,7 @@ use super::verify::{self, AlwaysTried, Cache, Verdict, Verifier};
 use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
-use crate::rule::{Rule, RuleIndex, RuleSet, Syntax};
+use crate::rule::{Found, Rule, RuleIndex, RuleSet, Scope, Syntax};
 
 /// Rules without a literal that are named in the log; the rest are counted.
 const NAMED_IN_LOG: usize = 5;
@@ -50,10 +50,21 @@ pub struct Scratch {
 pub enum Miss {
     /// The pattern does not match.
     Pattern,
+    /// It passes for the brand, whose own domain it is.
+    Own,
     /// It matches, and so does the exclude at this index.
     Excluded(usize),
     /// It matches, and the domain is allowed.
     Allowed,
+}
+
+/// What speaks for a hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The engine of the pattern gave up on it.
+    pub gave_up: bool,
+    /// What passes for the brand, where the rule is one.
+    pub found: Option<Found>,
 }
 
 impl Engine {
@@ -75,8 +86,9 @@ impl Engine {
             .zip(0..)
             .filter(|((compiled, _), _)| matches!(compiled.literals, Literals::None { .. }))
             .map(|((_, rule), index)| match &rule.pattern.syntax {
-                Syntax::Regular(hir) => (index, Some(hir)),
-                Syntax::Backtracking { .. } => (index, None),
+                // On a part of the domain `^` and `$` say something else than on all of it.
+                Syntax::Regular(hir) if rule.scope == Scope::Domain => (index, Some(hir)),
+                _ => (index, None),
             })
             .collect();
         let always = AlwaysTried::new(&without);
@@ -163,8 +175,10 @@ impl Engine {
         candidates.dedup();
         for (index, rule) in candidates.iter().copied() {
             let domain = domain_at(block, ends, index as usize);
-            if let Ok(gave_up) = self.judge(domain, rule, scratch) {
-                found(index as usize, Hit { rule, views: Views::A_LABEL, gave_up });
+            if let Ok(Proof { gave_up, found: squat }) = self.judge(domain, rule, scratch) {
+                let typosquat = squat.map(|squat| squat.typosquat);
+                let hit = Hit { rule, views: Views::A_LABEL, gave_up, typosquat };
+                found(index as usize, hit);
             }
         }
         scratch.candidates = candidates;
@@ -195,7 +209,7 @@ impl Engine {
             && !matches!(self.judge(domain, rule, scratch), Err(Miss::Pattern))
     }
 
-    /// Whether a candidate is a hit; if so, whether its engine gave up on it.
+    /// Whether a candidate is a hit; if so, what speaks for it.
     ///
     /// # Errors
     /// Why it is none.
@@ -204,13 +218,21 @@ impl Engine {
         domain: &str,
         rule: RuleIndex,
         scratch: &mut Scratch,
-    ) -> Result<bool, Miss> {
+    ) -> Result<Proof, Miss> {
         let compiled = &self.compiled[rule as usize];
+        let Rule { scope, pattern, .. } = &self.rules.rules[rule as usize];
         let caches = &mut scratch.caches[rule as usize];
         caches.resize_with(1 + compiled.exclude.len(), Cache::default);
-        let verdict = match compiled.literals {
-            Literals::Exact(_) => Verdict::Match,
-            _ => compiled.verifier.verify(domain, &mut caches[0]),
+        let (verdict, found) = match (&compiled.literals, &pattern.syntax) {
+            (Literals::Exact(_), _) => (Verdict::Match, None),
+            (_, Syntax::Brand(brand)) => {
+                let found = brand.judge(domain).ok_or(Miss::Pattern)?;
+                if brand.owns(domain) {
+                    return Err(Miss::Own);
+                }
+                (Verdict::Match, Some(found))
+            }
+            _ => (verify_parts(*scope, domain, &compiled.verifier, &mut caches[0]), None),
         };
         if verdict == Verdict::NoMatch {
             return Err(Miss::Pattern);
@@ -223,7 +245,7 @@ impl Engine {
         match excluded {
             Some(index) => Err(Miss::Excluded(index)),
             None if self.is_allowed(domain) => Err(Miss::Allowed),
-            None => Ok(verdict == Verdict::GaveUp),
+            None => Ok(Proof { gave_up: verdict == Verdict::GaveUp, found }),
         }
     }
 
@@ -260,6 +282,17 @@ pub fn domain_at<'b>(block: &'b str, ends: &[u32], index: usize) -> &'b str {
     &block[start..ends[index] as usize]
 }
 
+/// Whether some part of the domain matches; if none does and one gave up, nobody knows.
+fn verify_parts(scope: Scope, domain: &str, verifier: &Verifier, cache: &mut Cache) -> Verdict {
+    let mut gave_up = false;
+    let matched = scope.find(domain, |_, part| {
+        let verdict = verifier.verify(part, cache);
+        gave_up |= verdict == Verdict::GaveUp;
+        (verdict == Verdict::Match).then_some(Verdict::Match)
+    });
+    matched.unwrap_or(if gave_up { Verdict::GaveUp } else { Verdict::NoMatch })
+}
+
 fn compile(rule: &Rule) -> Result<Compiled> {
     let fault = |what: String| {
         Error::usage(format!("the rule does not compile: {what}"))
@@ -268,12 +301,17 @@ fn compile(rule: &Rule) -> Result<Compiled> {
             .remedy("shorten its repetitions, or take the rule out")
     };
     let literals = match &rule.pattern.syntax {
-        Syntax::Regular(hir) => Literals::of(hir),
+        Syntax::Regular(hir) => match (Literals::of(hir), rule.scope) {
+            // It has to stand in the part that the rule is tried on.
+            (Literals::Exact(set), scope) if scope != Scope::Domain => Literals::Required(set),
+            (literals, _) => literals,
+        },
         // The outline is wider than the pattern, so its literals prove nothing.
         Syntax::Backtracking { outline, .. } => match Literals::of(outline) {
             Literals::Exact(set) => Literals::Required(set),
             other => other,
         },
+        Syntax::Brand(brand) => Literals::Required(brand.literals()),
     };
     if !matches!(literals, Literals::Exact(_)) {
         verify::check(&rule.pattern.syntax).map_err(fault)?;

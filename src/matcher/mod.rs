@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use engine::{Engine, Miss, Scratch};
+pub use engine::{Engine, Miss, Proof, Scratch};
 pub use plain::{GaveUp, Plain};
 pub use sender::MatchedSender;
 

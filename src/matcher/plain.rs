@@ -6,10 +6,11 @@
 //! [`Engine`]: super::Engine
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use regex_automata::meta;
 
-use crate::rule::{self, Syntax};
+use crate::rule::{self, Brand, Syntax};
 
 /// A pattern that is searched without prefilter.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Plain(Kind);
 enum Kind {
     Regular(Box<meta::Regex>),
     Backtracking(Box<fancy_regex::Regex>),
+    Brand(Arc<Brand>),
 }
 
 /// The step limit was reached: nobody knows whether the pattern matches.
@@ -39,6 +41,7 @@ impl Plain {
             Syntax::Backtracking { pattern, .. } => {
                 Kind::Backtracking(Box::new(rule::fancy(pattern).ok()?))
             }
+            Syntax::Brand(brand) => Kind::Brand(Arc::clone(brand)),
         };
         Some(Self(kind))
     }
@@ -54,6 +57,7 @@ impl Plain {
                 Ok(found) => Ok(found.map(|found| found.start()..found.end())),
                 Err(_) => Err(GaveUp),
             },
+            Kind::Brand(brand) => Ok(brand.judge(domain).map(|found| found.span)),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::backlog::Backlog;
 use crate::domain::Views;
 use crate::error::Result;
 use crate::matched::{Hit, Matched, MatchedDomain};
-use crate::rule::{Pattern, Place, Rule, RuleSet, Syntax};
+use crate::rule::{Pattern, Place, Rule, RuleSet, Scope, Syntax};
 use crate::stats::{FeedStats, Feeds, WriterStats};
 use crate::update::Evidence;
 
@@ -132,6 +132,8 @@ fn rules(names: &[&str]) -> RuleSet {
                 written: (*name).to_owned(),
                 syntax: Syntax::Regular(Hir::literal(name.as_bytes())),
             },
+            scope: Scope::Domain,
+            lookalikes: false,
             exclude: Vec::new(),
             tags: vec!["a tag".to_owned()],
             severity: None,
@@ -161,7 +163,7 @@ fn row(domain: &str) -> MatchedDomain {
         domain: domain.into(),
         names_as_seen: Vec::new(),
         certificate: None,
-        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false }],
+        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false, typosquat: None }],
     }
 }
 

@@ -1,0 +1,171 @@
+//! The judgement: whether a domain passes for a brand, by which technique, how far from it.
+//!
+//! Owns where in a domain the brand, or what looks like it, has to stand. Nothing counts inside
+//! the public suffix: everybody's names end in it (`example.ing`, `example.github.io`).
+//!
+//! A *token* is what stands between dots and hyphens. The brand itself may stand anywhere, a
+//! brand of up to [`CONTAINED`] characters only where no letter touches it or a keyword follows.
+//! What is an edit away has to be whole tokens, a short brand's the whole of a label in front of
+//! one of its own suffixes: `ing.nl` is imitated as `ign.nl`, and not as `ign.example`.
+
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::technique::{Technique, Typosquat};
+use super::{Brand, edit, glyph};
+
+/// Characters up to which a brand within a word says nothing: `purchase`, `pineapple`.
+const CONTAINED: usize = 5;
+
+/// What passes for a brand in a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// How.
+    pub typosquat: Typosquat,
+    /// Where, in bytes.
+    pub span: Range<usize>,
+}
+
+/// A domain under judgement, and where its suffix begins: asked for only once something is found,
+/// because most candidates end before.
+struct Site<'d> {
+    domain: &'d str,
+    suffix: OnceCell<usize>,
+}
+
+impl Brand {
+    /// What in `domain` passes for the brand: of several the one at the smallest distance, then
+    /// the one whose technique comes first. Own domains are judged like any other.
+    #[must_use]
+    pub fn judge(&self, domain: &str) -> Option<Found> {
+        let site = Site { domain, suffix: OnceCell::new() };
+        let mut best: Option<Found> = None;
+        let mut keep = |found: Found| {
+            let wanted = self.techniques.contains(found.typosquat.technique);
+            if wanted && best.as_ref().is_none_or(|best| found.typosquat < best.typosquat) {
+                best = Some(found);
+            }
+        };
+        for at in memmem::find_iter(domain.as_bytes(), &self.name) {
+            self.judge_exact(&site, at..at + self.name.len(), &mut keep);
+        }
+        site.each_window(self.windows(), |window| self.judge_window(&site, window, &mut keep));
+        best
+    }
+
+    /// The brand itself stands at `at`.
+    fn judge_exact(&self, site: &Site<'_>, at: Range<usize>, keep: &mut impl FnMut(Found)) {
+        let label = site.label(&at);
+        let bytes = site.domain.as_bytes();
+        let touches = |byte: Option<&u8>| byte.is_some_and(|byte| !matches!(byte, b'-' | b'.'));
+        let before = at.start.checked_sub(1).and_then(|before| bytes.get(before));
+        let within_word = touches(before) || touches(bytes.get(at.end));
+        let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+        let letters = is_letter(before) || is_letter(bytes.get(at.end));
+        if at.end > site.suffix() {
+            return;
+        }
+        let technique = if label == at && at.end == site.suffix() {
+            Technique::TldSwap
+        } else if label == at {
+            Technique::Subdomain
+        } else if self.has_keyword_beside(&bytes[label.start..at.start], &bytes[at.end..label.end])
+        {
+            Technique::Combosquat
+        } else if within_word && letters && self.name.len() <= CONTAINED {
+            return;
+        } else {
+            Technique::Contains
+        };
+        keep(Found { typosquat: Typosquat { distance: 0, technique }, span: at });
+    }
+
+    /// Whether a keyword stands beside the brand, given what its label has on either side.
+    fn has_keyword_beside(&self, before: &[u8], behind: &[u8]) -> bool {
+        let touching_before = before.rsplit(|byte| *byte == b'-').next().unwrap_or_default();
+        let touching_behind = behind.split(|byte| *byte == b'-').next().unwrap_or_default();
+        let tokens = before.split(|byte| *byte == b'-').chain(behind.split(|byte| *byte == b'-'));
+        // `bank` before `ing` makes another word, and so does `pay`: only what follows counts.
+        let before_counts = !self.is_short() || touching_before.is_empty();
+        let alone = touching_before.is_empty() && touching_behind.is_empty();
+        let words = tokens.filter(|token| !token.is_empty());
+        if self.name.len() <= CONTAINED && !alone {
+            let whole = touching_before.is_empty() != touching_behind.is_empty();
+            let word = if touching_before.is_empty() { touching_behind } else { touching_before };
+            return whole && before_counts && self.keywords.contains(word);
+        }
+        words.into_iter().any(|word| self.keywords.contains(word))
+    }
+
+    /// How long a window has to be, in bytes, to be looked at.
+    fn windows(&self) -> Range<usize> {
+        self.name.len() - 1..glyph::longest(self.name.len()) + 1
+    }
+
+    /// Whole tokens stand at `window`: they may be an edit away, or spelled in look-alikes.
+    fn judge_window(&self, site: &Site<'_>, window: Range<usize>, keep: &mut impl FnMut(Found)) {
+        let text = &site.domain.as_bytes()[window.clone()];
+        let edited = edit::technique(&self.name, text).map(|technique| (1, technique));
+        let spelled =
+            glyph::distance(&self.name, text).map(|distance| (distance, Technique::Homoglyph));
+        for (distance, technique) in edited.into_iter().chain(spelled) {
+            if self.may_stand_at(site, &window, technique) {
+                let typosquat = Typosquat { distance, technique };
+                keep(Found { typosquat, span: window.clone() });
+            }
+        }
+    }
+
+    fn may_stand_at(&self, site: &Site<'_>, window: &Range<usize>, technique: Technique) -> bool {
+        let label = site.label(window);
+        let whole = label == *window;
+        if site.domain[label.clone()].starts_with("xn--") {
+            // Its ASCII part is what is left when the look-alikes are taken out.
+            return false;
+        }
+        if self.is_short() {
+            let suffix = site.domain.get(site.suffix() + 1..).unwrap_or_default();
+            return whole
+                && window.end == site.suffix()
+                && self.suffixes.iter().any(|own| own == suffix);
+        }
+        if window.end > site.suffix() {
+            // `instagr.am`: the dot of the suffix is the one that was put inside.
+            return technique == Technique::Subdomain && window.end == site.domain.len();
+        }
+        technique != Technique::Subdomain || whole
+    }
+}
+
+impl Site<'_> {
+    /// Where the dot before the public suffix stands.
+    fn suffix(&self) -> usize {
+        *self.suffix.get_or_init(|| {
+            let suffix = psl::suffix_str(self.domain).unwrap_or_default();
+            (self.domain.len() - suffix.len()).saturating_sub(1)
+        })
+    }
+
+    /// The labels that `span` stands in.
+    fn label(&self, span: &Range<usize>) -> Range<usize> {
+        let (before, behind) = (&self.domain[..span.start], &self.domain[span.end..]);
+        let start = before.rfind('.').map_or(0, |dot| dot + 1);
+        start..behind.find('.').map_or(self.domain.len(), |dot| span.end + dot)
+    }
+
+    /// Calls `look` with every run of whole tokens whose length lies within `lengths`.
+    fn each_window(&self, lengths: Range<usize>, mut look: impl FnMut(Range<usize>)) {
+        let bytes = self.domain.as_bytes();
+        let is_edge = |at: usize| matches!(bytes.get(at), None | Some(b'.' | b'-'));
+        let mut start = 0;
+        while start < bytes.len() {
+            let ends = start + lengths.start..=bytes.len().min(start + lengths.end - 1);
+            for end in ends.filter(|end| is_edge(*end)) {
+                look(start..end);
+            }
+            start = (start..bytes.len()).find(|at| is_edge(*at)).unwrap_or(bytes.len()) + 1;
+        }
+    }
+}
