@@ -173,7 +173,8 @@ fn what_dnstwist_makes_is_caught() {
     }
     for (fuzzer, (made, caught, missed)) in &caught {
         // Not by the A-label view: their ASCII part is all that stands in it.
-        if fuzzer != "homoglyph, IDN" && fuzzer != "cyrillic" {
+        // Nor are plurals of every syllable (`amazeson`) a technique of ours.
+        if !["homoglyph, IDN", "cyrillic", "plural"].contains(&fuzzer.as_str()) {
             assert!(100 * caught >= 99 * made, "{fuzzer}: {missed:?}");
         }
     }

@@ -6,7 +6,8 @@
 //! A *token* is what stands between dots and hyphens. The brand itself may stand anywhere, a
 //! brand of up to [`CONTAINED`] characters only where no letter touches it or a keyword follows.
 //! What is an edit away has to be whole tokens, a short brand's the whole of a label in front of
-//! one of its own suffixes: `ing.nl` is imitated as `ign.nl`, and not as `ign.example`.
+//! one of its own suffixes: `ing.nl` is imitated as `ign.nl`, and not as `ign.example`. So has an
+//! ordinary word that is an edit away: `cloud.com` may pass for `icloud.com`, `cloud.example` not.
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -14,7 +15,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::technique::{Technique, Typosquat};
-use super::{Brand, edit, glyph};
+use super::{Brand, edit, glyph, keywords};
 
 /// Characters up to which a brand within a word says nothing: `purchase`, `pineapple`.
 const CONTAINED: usize = 5;
@@ -71,8 +72,7 @@ impl Brand {
             Technique::TldSwap
         } else if label == at {
             Technique::Subdomain
-        } else if self.has_keyword_beside(&bytes[label.start..at.start], &bytes[at.end..label.end])
-        {
+        } else if self.has_keyword_beside(site, &label, &at) {
             Technique::Combosquat
         } else if within_word && letters && self.name.len() <= CONTAINED {
             return;
@@ -82,21 +82,22 @@ impl Brand {
         keep(Found { typosquat: Typosquat { distance: 0, technique }, span: at });
     }
 
-    /// Whether a keyword stands beside the brand, given what its label has on either side.
-    fn has_keyword_beside(&self, before: &[u8], behind: &[u8]) -> bool {
-        let touching_before = before.rsplit(|byte| *byte == b'-').next().unwrap_or_default();
-        let touching_behind = behind.split(|byte| *byte == b'-').next().unwrap_or_default();
-        let tokens = before.split(|byte| *byte == b'-').chain(behind.split(|byte| *byte == b'-'));
-        // `bank` before `ing` makes another word, and so does `pay`: only what follows counts.
-        let before_counts = !self.is_short() || touching_before.is_empty();
-        let alone = touching_before.is_empty() && touching_behind.is_empty();
-        let words = tokens.filter(|token| !token.is_empty());
-        if self.name.len() <= CONTAINED && !alone {
-            let whole = touching_before.is_empty() != touching_behind.is_empty();
-            let word = if touching_before.is_empty() { touching_behind } else { touching_before };
-            return whole && before_counts && self.keywords.contains(word);
+    /// Whether a keyword stands beside the brand in its label.
+    fn has_keyword_beside(&self, site: &Site<'_>, label: &Range<usize>, at: &Range<usize>) -> bool {
+        let bytes = site.domain.as_bytes();
+        let split = |side: Range<usize>| bytes[side].split(|byte| *byte == b'-');
+        let left = split(label.start..at.start).next_back().unwrap_or_default();
+        let right = split(at.end..label.end).next().unwrap_or_default();
+        if self.name.len() <= CONTAINED && !(left.is_empty() && right.is_empty()) {
+            // Nothing but the two: `applelogin`. In front of three letters nearly every keyword
+            // makes another word (`banking`), so that the place has to speak for it.
+            let front = self.name.len() > 3 || self.is_own_place(site, label);
+            return (left.is_empty() && self.keywords.contains(right))
+                || (right.is_empty() && front && self.keywords.contains(left));
         }
-        words.into_iter().any(|word| self.keywords.contains(word))
+        split(label.start..at.start)
+            .chain(split(at.end..label.end))
+            .any(|token| self.keywords.contains(token))
     }
 
     /// How long a window has to be, in bytes, to be looked at.
@@ -125,17 +126,25 @@ impl Brand {
             // Its ASCII part is what is left when the look-alikes are taken out.
             return false;
         }
-        if self.is_short() {
-            let suffix = site.domain.get(site.suffix() + 1..).unwrap_or_default();
-            return whole
-                && window.end == site.suffix()
-                && self.suffixes.iter().any(|own| own == suffix);
+        let text = &site.domain[window.clone()];
+        let is_word = keywords::WORDS.binary_search(&text).is_ok()
+            || keywords::KEYWORDS.binary_search(&text).is_ok();
+        if self.is_short() || is_word {
+            return whole && self.is_own_place(site, window);
         }
         if window.end > site.suffix() {
             // `instagr.am`: the dot of the suffix is the one that was put inside.
             return technique == Technique::Subdomain && window.end == site.domain.len();
         }
         technique != Technique::Subdomain || whole
+    }
+}
+
+impl Brand {
+    /// Whether `span` ends in front of one of the brand's own suffixes.
+    fn is_own_place(&self, site: &Site<'_>, span: &Range<usize>) -> bool {
+        let suffix = site.domain.get(site.suffix() + 1..).unwrap_or_default();
+        span.end == site.suffix() && self.suffixes.iter().any(|own| own == suffix)
     }
 }
 

@@ -1,6 +1,6 @@
-//! The words that phishing puts beside a brand.
+//! Words: those that phishing puts beside a brand, and those that stand in names for themselves.
 //!
-//! Owns the built-in list; a rule may add to it.
+//! Owns the built-in lists; a rule may add to the first.
 
 /// Words as they stand in labels, sorted.
 pub(super) const KEYWORDS: [&str; 120] = [
@@ -125,3 +125,66 @@ pub(super) const KEYWORDS: [&str; 120] = [
     "webmail",
     "www",
 ];
+
+/// Ordinary words of host names, sorted: one that happens to be an edit away from a brand (`cloud`
+/// from `icloud`, `finance` from `binance`) is meant as what it says. The keywords are such words,
+/// too.
+pub(super) const WORDS: [&str; 471] = [
+    "acid", "alarm", "alert", "alpha", "america", "ample", "apple", "apples", "apply", "april",
+    "arena", "asian", "asset", "audio", "august", "auto", "avon", "bank", "banks", "base", "basic",
+    "beta", "bike", "blog", "blue", "board", "boat", "book", "books", "boss", "brand", "bread",
+    "bridge", "bring", "broken", "build", "cable", "cake", "call", "camera", "camp", "canal",
+    "capital", "card", "cards", "care", "cars", "case", "cash", "castle", "center", "chain",
+    "chair", "chance", "change", "channel", "charm", "chart", "chase", "chat", "cheap", "check",
+    "chess", "chief", "child", "china", "city", "claim", "class", "clean", "clear", "client",
+    "clinic", "clock", "close", "cloud", "clouds", "club", "coach", "coast", "coin", "color",
+    "comet", "connect", "content", "cool", "copy", "corp", "cosmos", "count", "court", "cover",
+    "craft", "cream", "create", "credit", "cross", "crown", "crypto", "cycle", "daily", "dance",
+    "data", "dating", "deal", "deals", "delta", "demo", "design", "dev", "digital", "direct",
+    "disco", "doctor", "domain", "dream", "drive", "driver", "earth", "east", "easy", "edge",
+    "editor", "energy", "event", "events", "expert", "express", "face", "farm", "fashion", "fast",
+    "file", "files", "film", "finance", "find", "fine", "fire", "first", "fish", "fitness",
+    "flame", "flight", "flow", "focus", "food", "force", "forest", "form", "forum", "frame",
+    "france", "free", "fresh", "friend", "garden", "gate", "gift", "global", "gold", "golf",
+    "good", "grand", "graph", "green", "group", "guide", "hair", "happy", "health", "heart",
+    "heaven", "hello", "help", "home", "honey", "horse", "host", "hotel", "house", "idea", "image",
+    "impact", "index", "info", "insta", "irish", "iron", "island", "item", "jobs", "journal",
+    "kids", "king", "kitchen", "lady", "lake", "land", "lander", "lane", "laser", "launch", "law",
+    "leader", "learn", "legal", "life", "light", "line", "lines", "link", "links", "list", "live",
+    "local", "lock", "login", "logo", "lotus", "love", "luck", "machine", "magic", "mail", "main",
+    "make", "manager", "map", "market", "master", "match", "media", "medical", "meet", "menu",
+    "metal", "metro", "mind", "mine", "mint", "mobile", "model", "modern", "money", "moon",
+    "motor", "mountain", "movie", "music", "nature", "network", "news", "next", "night", "north",
+    "nova", "ocean", "offer", "office", "online", "open", "orange", "order", "outfit", "page",
+    "paper", "park", "part", "partner", "party", "pass", "path", "peak", "people", "pepper",
+    "phase", "phone", "photo", "phrase", "pilot", "pixel", "place", "plan", "planet", "plant",
+    "plate", "play", "player", "plus", "point", "pool", "port", "post", "power", "press", "price",
+    "prime", "print", "pro", "project", "proof", "prop", "public", "pure", "purse", "quest",
+    "quick", "radio", "rain", "ranch", "range", "reach", "ready", "real", "record", "red",
+    "remote", "rent", "report", "research", "resort", "rich", "ride", "ring", "river", "road",
+    "robot", "rock", "room", "rose", "royal", "sale", "sales", "sauna", "save", "school",
+    "science", "score", "sea", "search", "season", "secret", "seed", "select", "server", "shape",
+    "share", "shift", "shine", "ship", "shop", "show", "side", "sign", "silver", "simple", "site",
+    "sky", "sleep", "smart", "snow", "social", "soft", "solar", "solution", "song", "sound",
+    "source", "south", "space", "speed", "spirit", "sport", "sports", "spring", "square", "staff",
+    "stage", "star", "start", "state", "static", "steam", "stone", "stop", "storage", "store",
+    "storm", "stream", "street", "strong", "student", "studio", "study", "style", "sugar",
+    "summer", "sun", "super", "surf", "surface", "swift", "system", "table", "taste", "tax",
+    "teach", "team", "tech", "temple", "test", "theme", "think", "ticket", "tiger", "time", "tip",
+    "tools", "top", "total", "touch", "tour", "toy", "track", "trade", "trail", "train", "travel",
+    "tree", "trend", "trip", "trust", "twin", "union", "unit", "vacation", "valley", "value",
+    "vegan", "video", "view", "village", "vision", "voice", "walk", "wall", "wallet", "water",
+    "wave", "weather", "wedding", "week", "west", "white", "wild", "wind", "window", "wine",
+    "winter", "wise", "wolf", "women", "wonder", "wood", "word", "work", "works", "world", "young",
+    "zone",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_lists_are_sorted() {
+        assert!(KEYWORDS.is_sorted() && WORDS.is_sorted());
+    }
+}

@@ -80,12 +80,17 @@ impl Brand {
         suffixes.sort_unstable();
         suffixes.dedup();
         let words = keywords::KEYWORDS.iter().copied().map(str::to_owned);
-        let keywords = words.chain(entry.keywords.iter().map(|word| word.to_ascii_lowercase()));
+        // `paypalcom.example`, `ingnl.com`.
+        let of_suffixes = suffixes.iter().flat_map(|suffix| suffix.split('.')).map(str::to_owned);
+        let keywords = words
+            .chain(of_suffixes)
+            .chain(entry.keywords.iter().map(|word| word.to_ascii_lowercase()))
+            .filter(|word| !word.is_empty());
         Ok(Self {
             name,
             own: entry.own.clone(),
-            suffixes,
             keywords: keywords.map(String::into_bytes).collect(),
+            suffixes,
             techniques: entry.techniques,
         })
     }
