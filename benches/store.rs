@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use certstream::backlog::Backlog;
 use certstream::domain::Views;
 use certstream::matched::{Hit, Matched, MatchedDomain};
-use certstream::rule::{Pattern, Place, Rule, RuleSet, Syntax};
+use certstream::rule::{Pattern, Place, Rule, RuleSet, Scope, Syntax};
 use certstream::stats::{FeedStats, Feeds, WriterStats};
 use certstream::store::{Settings, Store, Writer};
 use certstream::update::Evidence;
@@ -100,6 +100,8 @@ fn rules() -> RuleSet {
     let rule = Rule {
         name: "everything".to_owned(),
         pattern,
+        scope: Scope::Domain,
+        lookalikes: false,
         exclude: Vec::new(),
         tags: Vec::new(),
         severity: None,

@@ -396,6 +396,28 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_is_tried_on_the_parts_of_its_scope() {
+        let rule = |pattern: &str, scope| RuleEntry {
+            pattern: pattern.to_owned(),
+            scope,
+            ..RuleEntry::default()
+        };
+        let rules = [
+            rule("^pay", Scope::Registered),
+            rule("^pay$", Scope::Label),
+            rule("pay$", Scope::Subdomain),
+            // Without a literal, and with look-around.
+            rule("^[0-9]{3}$", Scope::Label),
+            rule("^(?!x)pay.$", Scope::Label),
+        ];
+        let engine = engine(&rules, &[], Anchor::Search);
+        let domains =
+            ["paypal.com", "pay.shop.co.uk", "x.pays.de", "a.123.org", "pay", "mypay.a.de"];
+        let expected = [(0, 0), (1, 1), (1, 2), (2, 0), (2, 4), (3, 3), (4, 1), (5, 2)];
+        assert_eq!(hits(&engine, &domains), expected);
+    }
+
+    #[test]
     fn a_rule_that_grows_too_large_is_refused_with_its_place() {
         let mut loader = Loader::new(Anchor::Search);
         let mut rules = patterns(&["(?:[a-z]{1000}){1000}x*"]);

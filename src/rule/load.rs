@@ -230,7 +230,7 @@ fn difference(first: &Rule, second: &Rule) -> Option<&'static str> {
         return Some("lookalikes");
     }
     match (&first.pattern.syntax, &second.pattern.syntax) {
-        (Syntax::Brand(first), Syntax::Brand(second)) if first != second => {
+        (Syntax::Brand(first), Syntax::Brand(second)) if !first.is_written_as(second) => {
             Some("`own`, `keywords` or `techniques`")
         }
         _ => None,

@@ -36,8 +36,7 @@ fn text(bytes: &[u8]) -> Hir {
     while let Some((&first, behind)) = rest.split_first() {
         let pair = PAIRS.iter().find(|(pair, _)| rest.starts_with(*pair));
         if let Some((pair, one)) = pair {
-            // `rm` is none of its own pair's halves, so nothing else can begin inside it.
-            parts.push(either(*one, *pair));
+            parts.push(either(*one, pair));
             rest = &rest[pair.len()..];
         } else {
             parts.push(class(&ClassBytes::new([ClassBytesRange::new(first, first)])));

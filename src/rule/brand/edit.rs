@@ -63,7 +63,9 @@ pub(super) fn variants(brand: &[u8]) -> Vec<Vec<u8>> {
             variants.push(edited(at - 1, 2, &[brand[at], brand[at - 1]]));
         }
     }
-    variants.retain(|variant| variant != brand);
+    let parts = |byte: Option<&u8>| matches!(byte, None | Some(b'-' | b'.'));
+    variants
+        .retain(|variant| variant != brand && !parts(variant.first()) && !parts(variant.last()));
     variants
 }
 

@@ -75,53 +75,60 @@ fn loose_glyphs(byte: u8) -> &'static [Glyph] {
     }
 }
 
-/// How many substitutions of each kind a spelling has.
+/// Substitutions that a spelling may have.
+const MAX_SUBSTITUTIONS: u8 = 4;
+
+/// The substitutions of a spelling so far. One that is repeated (`g00gle`) is one decision of
+/// whoever made it up, and counts once.
 #[derive(Clone, Copy, Default)]
-struct Count {
-    strict: u8,
-    loose: u8,
+struct Spelling {
+    substitutions: u8,
+    different: [Option<Glyph>; 3],
+    loose: bool,
 }
 
-impl Count {
-    /// Whether a spelling may have so many. Two of any kind are what the generators make; more
-    /// (`f4c3b00k`) must be of the kind that nobody writes by mistake.
-    fn is_too_many(self) -> bool {
-        self.strict + self.loose > 2
-            && (self.loose > 0 || self.strict > MAX_STRICT)
-            && (self.loose > 1 || self.strict > 2)
+impl Spelling {
+    /// With one more; none where it would be too many. Two different ones of any kind are what
+    /// the generators make; a third (`f4c3b00k`) must be of the kind that nobody writes by
+    /// mistake.
+    fn with(mut self, glyph: Glyph, loose: bool) -> Option<Self> {
+        self.substitutions += 1;
+        self.loose |= loose;
+        if !self.different.contains(&Some(glyph)) {
+            let free = self.different.iter_mut().find(|place| place.is_none())?;
+            *free = Some(glyph);
+        }
+        let too_different = self.loose && self.different[2].is_some();
+        (self.substitutions <= MAX_SUBSTITUTIONS && !too_different).then_some(self)
     }
 
-    /// The substitutions for what `brand` begins with, each with the count it leads to.
+    /// The substitutions for what `brand` begins with, each with the spelling it leads to.
     fn next(self, brand: &[u8]) -> impl Iterator<Item = (Glyph, Self)> {
         let first = brand.first().copied().unwrap_or_default();
-        let strict = Self { strict: self.strict + 1, ..self };
-        let loose = Self { loose: self.loose + 1, ..self };
-        let strict = strict_glyphs(first).iter().map(move |glyph| (*glyph, strict));
-        let loose = loose_glyphs(first).iter().map(move |glyph| (*glyph, loose));
-        strict.chain(loose).filter(move |((from, _), count)| {
-            !count.is_too_many() && brand.starts_with(from.as_bytes())
-        })
+        let strict = strict_glyphs(first).iter().map(|glyph| (*glyph, false));
+        let loose = loose_glyphs(first).iter().map(|glyph| (*glyph, true));
+        strict
+            .chain(loose)
+            .filter(|((from, _), _)| brand.starts_with(from.as_bytes()))
+            .filter_map(move |(glyph, loose)| Some((glyph, self.with(glyph, loose)?)))
     }
 }
-
-/// Substitutions that a spelling in digits and pairs may have.
-const MAX_STRICT: u8 = 4;
 
 /// How many characters of `brand` look-alikes stand for in `text`; none where `text` is no such
 /// spelling of it, or is the brand.
 pub(super) fn distance(brand: &[u8], text: &[u8]) -> Option<u8> {
-    least(brand, text, Count::default()).filter(|distance| *distance > 0)
+    least(brand, text, Spelling::default()).filter(|distance| *distance > 0)
 }
 
 /// Follows both from the front, and where a look-alike fits goes on behind it. The bound on
 /// substitutions keeps that short.
-fn least(brand: &[u8], text: &[u8], so_far: Count) -> Option<u8> {
+fn least(brand: &[u8], text: &[u8], spelling: Spelling) -> Option<u8> {
     let Some((byte, brand_rest)) = brand.split_first() else {
-        return text.is_empty().then_some(so_far.strict + so_far.loose);
+        return text.is_empty().then_some(spelling.substitutions);
     };
-    let same = text.strip_prefix(&[*byte]).and_then(|rest| least(brand_rest, rest, so_far));
-    let others = so_far.next(brand).filter_map(|((from, to), count)| {
-        least(&brand[from.len()..], text.strip_prefix(to.as_bytes())?, count)
+    let same = text.strip_prefix(&[*byte]).and_then(|rest| least(brand_rest, rest, spelling));
+    let others = spelling.next(brand).filter_map(|((from, to), spelling)| {
+        least(&brand[from.len()..], text.strip_prefix(to.as_bytes())?, spelling)
     });
     others.chain(same).min()
 }
@@ -129,18 +136,18 @@ fn least(brand: &[u8], text: &[u8], so_far: Count) -> Option<u8> {
 /// Every spelling of `brand` with look-alikes.
 pub(super) fn variants(brand: &[u8]) -> Vec<Vec<u8>> {
     let mut variants = Vec::new();
-    let mut unfinished = vec![(Vec::new(), brand, Count::default())];
-    while let Some((text, brand, count)) = unfinished.pop() {
+    let mut unfinished = vec![(Vec::new(), brand, Spelling::default())];
+    while let Some((text, brand, spelling)) = unfinished.pop() {
         let Some((byte, brand_rest)) = brand.split_first() else {
-            if count.strict + count.loose > 0 {
+            if spelling.substitutions > 0 {
                 variants.push(text);
             }
             continue;
         };
-        unfinished.extend(count.next(brand).map(|((from, to), count)| {
-            ([&text, to.as_bytes()].concat(), &brand[from.len()..], count)
+        unfinished.extend(spelling.next(brand).map(|((from, to), spelling)| {
+            ([&text, to.as_bytes()].concat(), &brand[from.len()..], spelling)
         }));
-        unfinished.push(([&text, &[*byte][..]].concat(), brand_rest, count));
+        unfinished.push(([&text, &[*byte][..]].concat(), brand_rest, spelling));
     }
     variants
 }
@@ -148,7 +155,7 @@ pub(super) fn variants(brand: &[u8]) -> Vec<Vec<u8>> {
 /// The longest text that passes for a brand of `length` characters, in bytes: look-alikes have at
 /// most two bytes more than what they stand for.
 pub(super) fn longest(length: usize) -> usize {
-    length + usize::from(MAX_STRICT)
+    length + usize::from(MAX_SUBSTITUTIONS)
 }
 
 #[cfg(test)]

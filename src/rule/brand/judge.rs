@@ -12,8 +12,6 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use memchr::memmem;
-
 use super::technique::{Technique, Typosquat};
 use super::{Brand, edit, glyph, keywords};
 
@@ -44,12 +42,12 @@ impl Brand {
         let site = Site { domain, suffix: OnceCell::new() };
         let mut best: Option<Found> = None;
         let mut keep = |found: Found| {
-            let wanted = self.techniques.contains(found.typosquat.technique);
+            let wanted = self.written.techniques.contains(found.typosquat.technique);
             if wanted && best.as_ref().is_none_or(|best| found.typosquat < best.typosquat) {
                 best = Some(found);
             }
         };
-        for at in memmem::find_iter(domain.as_bytes(), &self.name) {
+        for at in self.finder.find_iter(domain.as_bytes()) {
             self.judge_exact(&site, at..at + self.name.len(), &mut keep);
         }
         site.each_window(self.windows(), |window| self.judge_window(&site, window, &mut keep));
@@ -126,10 +124,8 @@ impl Brand {
             // Its ASCII part is what is left when the look-alikes are taken out.
             return false;
         }
-        let text = &site.domain[window.clone()];
-        let is_word = keywords::WORDS.binary_search(&text).is_ok()
-            || keywords::KEYWORDS.binary_search(&text).is_ok();
-        if self.is_short() || is_word {
+        let text = &site.domain.as_bytes()[window.clone()];
+        if self.is_short() || keywords::is_word(text) {
             return whole && self.is_own_place(site, window);
         }
         if window.end > site.suffix() {
@@ -167,14 +163,35 @@ impl Site<'_> {
     /// Calls `look` with every run of whole tokens whose length lies within `lengths`.
     fn each_window(&self, lengths: Range<usize>, mut look: impl FnMut(Range<usize>)) {
         let bytes = self.domain.as_bytes();
-        let is_edge = |at: usize| matches!(bytes.get(at), None | Some(b'.' | b'-'));
         let mut start = 0;
-        while start < bytes.len() {
-            let ends = start + lengths.start..=bytes.len().min(start + lengths.end - 1);
-            for end in ends.filter(|end| is_edge(*end)) {
+        for edge in memchr::memchr2_iter(b'.', b'-', bytes).chain([bytes.len()]) {
+            // `help---cloud`: nothing stands between the hyphens, so no run begins there.
+            if edge > start {
+                self.each_end(start, edge, &lengths, &mut look);
+            }
+            start = edge + 1;
+        }
+    }
+
+    /// The runs that begin at `start`; `end` is where the first token of them ends.
+    fn each_end(
+        &self,
+        start: usize,
+        mut end: usize,
+        lengths: &Range<usize>,
+        look: &mut impl FnMut(Range<usize>),
+    ) {
+        let bytes = self.domain.as_bytes();
+        while end - start < lengths.end {
+            if end - start >= lengths.start {
                 look(start..end);
             }
-            start = (start..bytes.len()).find(|at| is_edge(*at)).unwrap_or(bytes.len()) + 1;
+            let Some(behind) = bytes.get(end + 1..) else { return };
+            let token = memchr::memchr2(b'.', b'-', behind).unwrap_or(behind.len());
+            if token == 0 {
+                return;
+            }
+            end += 1 + token;
         }
     }
 }

@@ -179,6 +179,12 @@ pub(super) const WORDS: [&str; 471] = [
     "zone",
 ];
 
+/// Whether `text` is a word that is meant as what it says.
+pub(super) fn is_word(text: &[u8]) -> bool {
+    let stands_in = |list: &[&str]| list.binary_search_by(|word| word.as_bytes().cmp(text)).is_ok();
+    stands_in(&WORDS) || stands_in(&KEYWORDS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

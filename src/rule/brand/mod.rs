@@ -12,6 +12,8 @@ mod technique;
 
 use std::collections::HashSet;
 
+use memchr::memmem::Finder;
+
 pub use judge::Found;
 pub use technique::{Technique, Techniques, Typosquat};
 
@@ -35,14 +37,15 @@ pub struct BrandEntry {
 }
 
 /// A brand, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Brand {
+    written: BrandEntry,
+    /// Its name in lower case.
     name: Vec<u8>,
-    own: Vec<String>,
+    finder: Finder<'static>,
     /// The public suffixes of its own domains; `com` where it has none.
     suffixes: Vec<String>,
     keywords: HashSet<Vec<u8>>,
-    techniques: Techniques,
 }
 
 impl Brand {
@@ -87,22 +90,28 @@ impl Brand {
             .chain(entry.keywords.iter().map(|word| word.to_ascii_lowercase()))
             .filter(|word| !word.is_empty());
         Ok(Self {
+            finder: Finder::new(&name).into_owned(),
             name,
-            own: entry.own.clone(),
+            written: entry.clone(),
             keywords: keywords.map(String::into_bytes).collect(),
             suffixes,
-            techniques: entry.techniques,
         })
     }
 
     /// Whether the domain is the brand's own, or below one that is.
     #[must_use]
     pub fn owns(&self, domain: &str) -> bool {
-        self.own.iter().any(|own| {
+        self.written.own.iter().any(|own| {
             domain
                 .strip_suffix(own.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         })
+    }
+
+    /// Whether both were written alike.
+    #[must_use]
+    pub fn is_written_as(&self, other: &Self) -> bool {
+        self.written == other.written
     }
 
     fn is_short(&self) -> bool {
