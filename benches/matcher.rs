@@ -103,7 +103,7 @@ fn one_automaton(rules: &RuleSet) -> Option<meta::Regex> {
         .iter()
         .filter_map(|rule| match &rule.pattern.syntax {
             Syntax::Regular(hir) => Some(hir),
-            Syntax::Backtracking { .. } => None,
+            Syntax::Backtracking { .. } | Syntax::Brand(_) => None,
         })
         .collect();
     let config = meta::Config::new().match_kind(regex_automata::MatchKind::All);

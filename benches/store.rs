@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use certstream::backlog::Backlog;
 use certstream::domain::Views;
 use certstream::matched::{Hit, Matched, MatchedDomain};
-use certstream::rule::{Anchor, Pattern, Place, Rule, RuleSet, Syntax};
+use certstream::rule::{Anchor, Pattern, Place, Rule, RuleSet, Scope, Syntax};
 use certstream::stats::{FeedStats, Feeds, WriterStats};
 use certstream::store::{Settings, Store, Writer};
 use certstream::update::Evidence;
@@ -78,7 +78,12 @@ fn messages(
                         domain: domain(domain_of(number)).into(),
                         names_as_seen: Vec::new(),
                         certificate: Some(index),
-                        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false }],
+                        hits: vec![Hit {
+                            rule: 0,
+                            views: Views::A_LABEL,
+                            gave_up: false,
+                            typosquat: None,
+                        }],
                     })
                     .collect(),
                 certificates: numbers.map(|number| evidence(certificate_of(number))).collect(),
@@ -94,11 +99,14 @@ fn rules() -> RuleSet {
     let pattern = Pattern {
         written: ".".to_owned(),
         anchor: Anchor::Search,
+        widened: false,
         syntax: Syntax::Regular(Hir::empty()),
     };
     let rule = Rule {
         name: "everything".to_owned(),
         pattern,
+        scope: Scope::Domain,
+        lookalikes: false,
         exclude: Vec::new(),
         tags: Vec::new(),
         severity: None,

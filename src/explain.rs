@@ -9,9 +9,9 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use crate::domain::{self, Forms, Views};
-use crate::matcher::{Called, Engine, Miss, Plain};
+use crate::matcher::{Called, Engine, Miss, Plain, Proof};
 use crate::record::{escape, escape_json};
-use crate::rule::{Rule, RuleIndex};
+use crate::rule::{Rule, RuleIndex, Typosquat};
 
 /// What the rules say to one name.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub enum Verdict {
         end: usize,
         /// What stands there.
         text: String,
+        /// How it passes for the rule's brand, where that is one.
+        typosquat: Option<Typosquat>,
     },
     /// Its engine reached the step limit.
     GaveUp,
@@ -130,8 +132,11 @@ impl Explained {
     fn text(&self) -> String {
         let view = view_name(self.view);
         let says = match &self.verdict {
-            Verdict::Hit { start, end, text } => {
-                format!("hit at {start}..{end}, `{}`, view {view}", escape(text))
+            Verdict::Hit { start, end, text, typosquat } => {
+                let how = typosquat.map_or_else(String::new, |squat| {
+                    format!(", technique {}, distance {}", squat.technique, squat.distance)
+                });
+                format!("hit at {start}..{end}, `{}`, view {view}{how}", escape(text))
             }
             Verdict::GaveUp => {
                 format!("gave up at its step limit in view {view}: kept for review")
@@ -165,15 +170,19 @@ impl Explained {
             .iter()
             .map(|(at, literal)| json!({ "literal": literal, "at": at }))
             .collect();
-        let (span, text, why) = match &self.verdict {
-            Verdict::Hit { start, end, text } => (Some([start, end]), Some(text.as_str()), None),
-            Verdict::GaveUp => (None, None, Some("gave up at its step limit")),
-            Verdict::NoHit(why) => (None, None, Some(why.as_str())),
+        let (span, text, typosquat, why) = match &self.verdict {
+            Verdict::Hit { start, end, text, typosquat } => {
+                (Some([start, end]), Some(text.as_str()), *typosquat, None)
+            }
+            Verdict::GaveUp => (None, None, None, Some("gave up at its step limit")),
+            Verdict::NoHit(why) => (None, None, None, Some(why.as_str())),
         };
         json!({
             "rule": self.rule, "pattern": self.pattern, "place": self.place,
             "hit": self.verdict.is_hit(), "view": view_name(self.view), "span": span,
             "text": text, "literals": literals, "why": why,
+            "technique": typosquat.map(|squat| squat.technique.word()),
+            "distance": typosquat.map(|squat| squat.distance),
         })
     }
 }
@@ -193,11 +202,11 @@ fn explain(domain: &str, forms: &Forms, engine: &Engine) -> Vec<Explained> {
             let rule = &engine.rules().rules[index as usize];
             let literals = literals(form, engine, index);
             let verdict = match engine.judge(called, form, index, &mut scratch) {
-                Ok(true) => Verdict::GaveUp,
-                Ok(false) => span(rule, form).map_or(Verdict::GaveUp, |at| Verdict::Hit {
-                    start: at.start,
-                    end: at.end,
-                    text: form[at].to_owned(),
+                Ok(Proof { gave_up: true, .. }) => Verdict::GaveUp,
+                Ok(Proof { found, .. }) => span(rule, form).map_or(Verdict::GaveUp, |at| {
+                    let typosquat = found.map(|found| found.typosquat);
+                    let text = form[at.clone()].to_owned();
+                    Verdict::Hit { start: at.start, end: at.end, text, typosquat }
                 }),
                 Err(miss) => Verdict::NoHit(why(miss, rule, !literals.is_empty())),
             };
@@ -226,11 +235,16 @@ fn literals(form: &str, engine: &Engine, rule: RuleIndex) -> Vec<(usize, String)
 
 /// Where a rule that hits does so: the leftmost match.
 fn span(rule: &Rule, form: &str) -> Option<Range<usize>> {
-    Plain::of_form(&rule.pattern, form)?.find(form).ok()?
+    let plain = Plain::of_form(&rule.pattern, form)?;
+    rule.scope.find(form, |start, part| {
+        let at = plain.find(part).ok()??;
+        Some(start + at.start..start + at.end)
+    })
 }
 
 fn why(miss: Miss, rule: &Rule, has_literal: bool) -> String {
     match miss {
+        Miss::Own => "the domain is one of the brand's own".to_owned(),
         Miss::Pattern if !has_literal => "the pattern does not match".to_owned(),
         Miss::Pattern => "the literal is there, the pattern around it does not match".to_owned(),
         Miss::Excluded(index) => format!("excluded by `{}`", rule.exclude[index].written),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::batch::{GapEvent, Reading};
 use crate::domain::Views;
-use crate::rule::RuleIndex;
+use crate::rule::{RuleIndex, Typosquat};
 use crate::stats::FeedIndex;
 use crate::update::Evidence;
 
@@ -80,6 +80,8 @@ pub struct Hit {
     pub views: Views,
     /// The rule reached its step limit: kept as a candidate for review, not a proven match.
     pub gave_up: bool,
+    /// How the domain passes for the rule's brand, where it is one.
+    pub typosquat: Option<Typosquat>,
 }
 
 impl Hit {
@@ -90,6 +92,7 @@ impl Hit {
             rule: self.rule,
             views: self.views.union(other.views),
             gave_up: self.gave_up && other.gave_up,
+            typosquat: self.typosquat.into_iter().chain(other.typosquat).min(),
         }
     }
 }

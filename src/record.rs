@@ -21,6 +21,10 @@ pub struct Record {
     pub registered_domain: Option<String>,
     /// Names of the rules that hit, sorted.
     pub rules: Vec<String>,
+    /// How the domain passes for a brand, rule by rule; none for rules that are no brands.
+    pub techniques: Vec<Option<String>>,
+    /// How many edits it is from the brand, rule by rule.
+    pub distances: Vec<Option<u8>>,
     /// Views of the domain that some rule matched.
     pub views: Vec<&'static str>,
     /// Whether a label of the domain mixes scripts, as one with Cyrillic among Latin letters.
@@ -58,9 +62,22 @@ pub struct Record {
 }
 
 /// How many fields a record has.
-pub const FIELDS: usize = 20;
+pub const FIELDS: usize = 22;
 
 impl Record {
+    /// Enters the rules that hit, each with its technique and distance, sorted and without repeats:
+    /// a rule whose pattern was changed has two rows of one name.
+    pub fn set_rules(&mut self, mut rules: Vec<(String, Option<String>, Option<u8>)>) {
+        // What names a technique stands before what does not, and is kept.
+        rules.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+        rules.dedup_by(|later, earlier| later.0 == earlier.0);
+        for (rule, technique, distance) in rules {
+            self.rules.push(rule);
+            self.techniques.push(technique);
+            self.distances.push(distance);
+        }
+    }
+
     /// The fields by name, in the order in which every format shows them. What is missing is
     /// null, and so is a time beyond the year 9999; text stands as it came, not yet escaped.
     #[must_use]
@@ -72,6 +89,8 @@ impl Record {
             ("domain", Value::from(self.domain.as_str())),
             ("registered_domain", text(&self.registered_domain)),
             ("rules", Value::from(self.rules.as_slice())),
+            ("techniques", self.techniques.iter().map(|technique| technique.as_deref()).collect()),
+            ("distances", self.distances.iter().copied().collect()),
             ("views", Value::from(self.views.as_slice())),
             ("mixed_script", Value::from(self.mixed_script)),
             ("new", Value::from(self.new)),
@@ -213,6 +232,8 @@ mod tests {
             domain: "login.paypal.example".to_owned(),
             registered_domain: Some("paypal.example".to_owned()),
             rules: vec!["login".to_owned(), r"pay\.?pal".to_owned()],
+            techniques: vec![None, Some("omission".to_owned())],
+            distances: vec![None, Some(1)],
             views: vec!["a-label"],
             mixed_script: false,
             new: true,
@@ -234,7 +255,8 @@ mod tests {
             record().to_json(),
             concat!(
                 r#"{"domain":"login.paypal.example","registered_domain":"paypal.example","#,
-                r#""rules":["login","pay\\.?pal"],"views":["a-label"],"mixed_script":false,"new":true,"#,
+                r#""rules":["login","pay\\.?pal"],"techniques":[null,"omission"],"#,
+                r#""distances":[null,1],"views":["a-label"],"mixed_script":false,"new":true,"#,
                 r#""first_seen":"2025-11-24T16:00:00.25Z","last_seen":"2025-11-24T16:01:00Z","#,
                 r#""sightings":2,"names_as_seen":["*.login.paypal.example"],"#,
                 r#""issuer":"/C=US/O=Let's Encrypt/CN=R13","subject_cn":null,"serial":null,"#,

@@ -8,10 +8,12 @@ use tungstenite::Message;
 use crate::testenv::{Folder, Server, Tls, wait_until};
 
 /// The fields of a record, in their order.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 23] = [
     "domain",
     "registered_domain",
     "rules",
+    "techniques",
+    "distances",
     "views",
     "mixed_script",
     "new",

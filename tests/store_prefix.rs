@@ -48,7 +48,7 @@ fn batch(feed: usize, sequence: u64) -> Matched {
         domain: domain.into(),
         names_as_seen: Vec::new(),
         certificate: None,
-        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false }],
+        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false, typosquat: None }],
     };
     let mut matched = Matched {
         feed: feed.try_into().expect("two feeds"),

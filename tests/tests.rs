@@ -4,6 +4,7 @@
 mod testenv;
 
 mod ancestor;
+mod brands;
 mod ctlog_faults;
 mod ctlog_kill;
 mod ctlog_resume;

@@ -29,7 +29,8 @@ const CONDITIONS: &str = "
 
 /// Every match of a domain, those with the newest certificate first.
 const MATCHES: &str = "
-    SELECT r.name, m.views, m.last_certificate, m.first_seen, m.first_run
+    SELECT r.name, m.views, m.last_certificate, m.first_seen, m.first_run, m.technique,
+           m.distance
     FROM matches m JOIN rules r ON r.id = m.rule_id
     WHERE m.domain_id = ?1
     ORDER BY m.last_certificate IS NULL, m.last_seen DESC, m.last_certificate DESC";
@@ -189,17 +190,16 @@ impl Evidence<'_> {
     ) -> rusqlite::Result<()> {
         let mut views = Views::default();
         let mut newest: Option<i64> = None;
+        let mut rules = Vec::new();
         let mut matches = self.matches.query([id])?;
         while let Some(row) = matches.next()? {
             let rule: String = row.get(0)?;
             views = views.union(Views::from_bits(row.get(1)?));
             record.new |= is_new(&rule, row.get(3)?, row.get(4)?);
             newest = newest.or(row.get(2)?);
-            record.rules.push(rule);
+            rules.push((rule, row.get(5)?, row.get(6)?));
         }
-        record.rules.sort_unstable();
-        // A rule whose pattern was changed has two rows of one name.
-        record.rules.dedup();
+        record.set_rules(rules);
         record.views = views.names().collect();
         record.names_as_seen =
             self.names.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

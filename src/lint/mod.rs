@@ -143,7 +143,11 @@ pub fn findings(engine: &Engine) -> Vec<Finding> {
 
 /// Whether every match would need a byte that no form of a domain holds.
 fn is_dead(pattern: &Pattern) -> bool {
-    let (Syntax::Regular(hir) | Syntax::Backtracking { outline: hir, .. }) = &pattern.syntax;
+    let hir = match &pattern.syntax {
+        Syntax::Regular(hir) | Syntax::Backtracking { outline: hir, .. } => hir,
+        // Made of the bytes that domains hold.
+        Syntax::Brand(_) => return false,
+    };
     // What no A-label holds, a Unicode form may.
     let in_unicode = || !pattern.may_have_other_literals() || dead_in_unicode(pattern);
     needs_the_impossible(hir) && in_unicode()

@@ -6,7 +6,7 @@
 //! wherever the first does.
 
 use crate::matcher::{Engine, Scratch};
-use crate::rule::{Rule, RuleIndex, Syntax};
+use crate::rule::{Rule, RuleIndex, Scope, Syntax};
 
 /// By rule: the first other rule that matches whatever it matches. Of rules that match the same,
 /// the first is kept; rules with the same pattern are another finding's business.
@@ -47,11 +47,16 @@ fn wider(engine: &Engine, index: RuleIndex, rule: &Rule, scratch: &mut Scratch) 
 }
 
 /// Whether a text that the rule matches makes it match every domain that contains the text:
-/// nothing in its pattern looks at what is around, and nothing is excluded.
+/// nothing in its pattern looks at what is around, nothing is excluded, and it
+/// is tried on all of the domain.
 fn matches_whatever_surrounds(rule: &Rule) -> bool {
     match &rule.pattern.syntax {
-        Syntax::Regular(hir) => hir.properties().look_set().is_empty() && rule.exclude.is_empty(),
-        Syntax::Backtracking { .. } => false,
+        Syntax::Regular(hir) => {
+            hir.properties().look_set().is_empty()
+                && rule.exclude.is_empty()
+                && rule.scope == Scope::Domain
+        }
+        Syntax::Backtracking { .. } | Syntax::Brand(_) => false,
     }
 }
 

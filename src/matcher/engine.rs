@@ -15,7 +15,7 @@ use super::verify::{self, AlwaysTried, Cache, Verdict};
 use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
-use crate::rule::{Rule, RuleIndex, RuleSet, Syntax};
+use crate::rule::{Found, Rule, RuleIndex, RuleSet, Scope, Syntax};
 
 /// Rules without a literal that are named in the log; the rest are counted.
 const NAMED_IN_LOG: usize = 5;
@@ -77,10 +77,29 @@ pub struct Called<'d> {
 pub enum Miss {
     /// The pattern does not match.
     Pattern,
+    /// It passes for the brand, whose own domain it is.
+    Own,
     /// It matches, and so does the exclude at this index.
     Excluded(usize),
     /// It matches, and the domain is allowed.
     Allowed,
+}
+
+/// What speaks for a hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The engine of the pattern gave up on it.
+    pub gave_up: bool,
+    /// What passes for the brand, where the rule is one.
+    pub found: Option<Found>,
+}
+
+impl Proof {
+    /// The hit that it proves, in these views.
+    fn hit(&self, rule: RuleIndex, views: Views) -> Hit {
+        let typosquat = self.found.as_ref().map(|found| found.typosquat);
+        Hit { rule, views, gave_up: self.gave_up, typosquat }
+    }
 }
 
 impl Engine {
@@ -102,8 +121,9 @@ impl Engine {
             .zip(0..)
             .filter(|((compiled, _), _)| matches!(compiled.literals, Literals::None { .. }))
             .map(|((_, rule), index)| match &rule.pattern.syntax {
-                Syntax::Regular(hir) => (index, Some(hir)),
-                Syntax::Backtracking { .. } => (index, None),
+                // On a part of the domain `^` and `$` say something else than on all of it.
+                Syntax::Regular(hir) if rule.scope == Scope::Domain => (index, Some(hir)),
+                _ => (index, None),
             })
             .collect();
         let always = AlwaysTried::new(&without);
@@ -212,7 +232,7 @@ impl Engine {
             let other = rest.next_if(|(domain, hit)| (*domain, hit.rule) == (index, rule));
             let called = self.called(block, ends, &side, index, rule);
             let hit = self.judge(called, called.domain, rule, scratch).ok();
-            let hit = hit.map(|gave_up| Hit { rule, views: Views::A_LABEL, gave_up });
+            let hit = hit.map(|proof| proof.hit(rule, Views::A_LABEL));
             match (hit, other) {
                 (Some(hit), Some((_, other))) => found(index as usize, hit.joined(other)),
                 (Some(hit), None) | (None, Some((_, hit))) => found(index as usize, hit),
@@ -245,8 +265,8 @@ impl Engine {
         for (index, rule) in candidates.iter().copied() {
             let (line, domain, views) = side.line(index as usize);
             let called = self.called(block, ends, side, domain, rule);
-            if let Ok(gave_up) = self.judge(called, line, rule, scratch) {
-                found.push((domain, Hit { rule, views, gave_up }));
+            if let Ok(proof) = self.judge(called, line, rule, scratch) {
+                found.push((domain, proof.hit(rule, views)));
             }
         }
         found.sort_unstable_by_key(|(domain, hit)| (*domain, hit.rule));
@@ -325,9 +345,9 @@ impl Engine {
             && !matches!(self.judge(called, domain, rule, scratch), Err(Miss::Pattern))
     }
 
-    /// Whether a candidate is a hit on one form of a domain; if so, whether its engine gave up on
-    /// it. `exclude` and `allow` speak of what the domain is called: a look-alike of an excluded
-    /// domain is just what the rule is there for.
+    /// Whether a candidate is a hit on one form of a domain; if so, what speaks for it. `exclude`,
+    /// `own` and `allow` speak of what the domain is called: a look-alike of an excluded domain is
+    /// just what the rule is there for.
     ///
     /// # Errors
     /// Why it is none.
@@ -337,14 +357,30 @@ impl Engine {
         form: &str,
         rule: RuleIndex,
         scratch: &mut Scratch,
-    ) -> Result<bool, Miss> {
+    ) -> Result<Proof, Miss> {
         let compiled = &self.compiled[rule as usize];
-        let Rule { pattern, exclude, .. } = &self.rules.rules[rule as usize];
+        let Rule { scope, pattern, exclude, .. } = &self.rules.rules[rule as usize];
         let caches = &mut scratch.caches[rule as usize];
         caches.resize_with(1 + exclude.len(), Cache::default);
-        let verdict = match compiled.literals {
-            Literals::Exact(_) if !compiled.ascii_only || form.is_ascii() => Verdict::Match,
-            _ => compiled.programs.verify(pattern, form, &mut caches[0]),
+        let (verdict, found) = match (&compiled.literals, &pattern.syntax) {
+            (Literals::Exact(_), _) if !compiled.ascii_only || form.is_ascii() => {
+                (Verdict::Match, None)
+            }
+            (_, Syntax::Brand(brand)) => {
+                let mut found = brand.judge(form).ok_or(Miss::Pattern)?;
+                if brand.owns(called.domain) {
+                    return Err(Miss::Own);
+                }
+                // What is plain letters and not the domain is what the domain looks like.
+                if form != called.domain && form.is_ascii() {
+                    found.typosquat = found.typosquat.by_looks();
+                }
+                (Verdict::Match, Some(found))
+            }
+            _ => {
+                let verify = |part: &str| compiled.programs.verify(pattern, part, &mut caches[0]);
+                (verify_parts(*scope, form, verify), None)
+            }
         };
         if verdict == Verdict::NoMatch {
             return Err(Miss::Pattern);
@@ -358,7 +394,7 @@ impl Engine {
         match excluded {
             Some(index) => Err(Miss::Excluded(index)),
             None if self.is_allowed(called.domain) => Err(Miss::Allowed),
-            None => Ok(verdict == Verdict::GaveUp),
+            None => Ok(Proof { gave_up: verdict == Verdict::GaveUp, found }),
         }
     }
 
@@ -399,6 +435,17 @@ pub fn domain_at<'b>(block: &'b str, ends: &[u32], index: usize) -> &'b str {
     &block[start..ends[index] as usize]
 }
 
+/// Whether some part of a domain matches; if none does and one gave up, nobody knows.
+fn verify_parts(scope: Scope, form: &str, mut verify: impl FnMut(&str) -> Verdict) -> Verdict {
+    let mut gave_up = false;
+    let matched = scope.find(form, |_, part| {
+        let verdict = verify(part);
+        gave_up |= verdict == Verdict::GaveUp;
+        (verdict == Verdict::Match).then_some(Verdict::Match)
+    });
+    matched.unwrap_or(if gave_up { Verdict::GaveUp } else { Verdict::NoMatch })
+}
+
 fn compile(rule: &Rule) -> Result<Compiled> {
     let fault = |what: String| {
         Error::usage(format!("the rule does not compile: {what}"))
@@ -407,12 +454,17 @@ fn compile(rule: &Rule) -> Result<Compiled> {
             .remedy("shorten its repetitions, or take the rule out")
     };
     let literals = match &rule.pattern.syntax {
-        Syntax::Regular(hir) => Literals::of(hir),
+        Syntax::Regular(hir) => match (Literals::of(hir), rule.scope) {
+            // It has to stand in the part that the rule is tried on.
+            (Literals::Exact(set), scope) if scope != Scope::Domain => Literals::Required(set),
+            (literals, _) => literals,
+        },
         // The outline is wider than the pattern, so its literals prove nothing.
         Syntax::Backtracking { outline, .. } => match Literals::of(outline) {
             Literals::Exact(set) => Literals::Required(set),
             other => other,
         },
+        Syntax::Brand(brand) => Literals::Required(brand.literals()),
     };
     if !matches!(literals, Literals::Exact(_)) {
         verify::check(&rule.pattern.syntax).map_err(fault)?;

@@ -254,6 +254,7 @@ mod tests {
                 Literals::Exact(set) => Literals::Required(set),
                 other => other,
             },
+            Syntax::Brand(brand) => Literals::Required(brand.literals()),
         }
     }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use engine::{Called, Engine, Miss, Scratch};
+pub use engine::{Called, Engine, Miss, Proof, Scratch};
 pub use plain::{GaveUp, Plain};
 pub use sender::MatchedSender;
 

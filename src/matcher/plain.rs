@@ -6,11 +6,12 @@
 //! [`Engine`]: super::Engine
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use regex_automata::meta;
 
 use super::unicode;
-use crate::rule::{self, Pattern, Syntax};
+use crate::rule::{self, Brand, Pattern, Syntax};
 
 /// A pattern that is searched without prefilter.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Plain(Kind);
 enum Kind {
     Regular(Box<meta::Regex>),
     Backtracking(Box<fancy_regex::Regex>),
+    Brand(Arc<Brand>),
 }
 
 /// The step limit was reached: nobody knows whether the pattern matches.
@@ -40,6 +42,7 @@ impl Plain {
             Syntax::Backtracking { pattern, .. } => {
                 Kind::Backtracking(Box::new(rule::fancy(pattern).ok()?))
             }
+            Syntax::Brand(brand) => Kind::Brand(Arc::clone(brand)),
         };
         Some(Self(kind))
     }
@@ -69,6 +72,7 @@ impl Plain {
                 Ok(found) => Ok(found.map(|found| found.start()..found.end())),
                 Err(_) => Err(GaveUp),
             },
+            Kind::Brand(brand) => Ok(brand.judge(domain).map(|found| found.span)),
         }
     }
 }

@@ -100,6 +100,8 @@ impl Program {
             Syntax::Backtracking { pattern, .. } => {
                 rule::fancy(pattern).map_or(Self::Unmade, Self::Backtracking)
             }
+            // Judges for itself.
+            Syntax::Brand(_) => Self::Unmade,
         }
     }
 
@@ -139,7 +141,7 @@ pub fn check(syntax: &Syntax) -> Result<(), String> {
     match syntax {
         Syntax::Regular(hir) => compile(&[hir]).map(drop),
         // Compiled when it was parsed.
-        Syntax::Backtracking { .. } => Ok(()),
+        Syntax::Backtracking { .. } | Syntax::Brand(_) => Ok(()),
     }
 }
 

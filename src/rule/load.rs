@@ -7,50 +7,15 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::python::Fault;
-use super::{Anchor, Pattern, Place, Rule, RuleEntry, RuleHash, RuleSet};
+use super::{Anchor, Brand, Pattern, Place, Rule, RuleEntry, RuleHash, RuleSet, Syntax};
 use crate::domain::{self, NameFault};
 use crate::error::{Error, Result};
-use crate::yaml::{Document, Field};
-
-const ENTRY_KEYS: [&str; 5] = ["name", "pattern", "exclude", "tags", "severity"];
-
-impl RuleEntry {
-    /// Reads the entries of a list in YAML.
-    ///
-    /// # Errors
-    /// When one has an unknown key, a wrong type, or no pattern.
-    pub fn read_list(list: &Field<'_>) -> Result<Vec<Self>> {
-        list.members().iter().map(Self::read).collect()
-    }
-
-    fn read(field: &Field<'_>) -> Result<Self> {
-        if field.is_text() {
-            // A bare pattern is a rule without a name.
-            return Ok(Self { line: field.line(), pattern: field.text()?, ..Self::default() });
-        }
-        let table = field.table(&ENTRY_KEYS)?;
-        let texts = |key: &str| -> Result<Vec<String>> {
-            let members = table.get(key).map(|field| field.members()).unwrap_or_default();
-            members.iter().map(Field::text).collect()
-        };
-        let text = |key: &str| table.get(key).map(|field| field.text()).transpose();
-        let Some(pattern) = table.get("pattern") else {
-            return Err(field.fault("the rule has no pattern").remedy("add `pattern: 'regex'`"));
-        };
-        Ok(Self {
-            name: text("name")?,
-            line: pattern.line(),
-            pattern: pattern.text()?,
-            exclude: texts("exclude")?,
-            tags: texts("tags")?,
-            severity: text("severity")?,
-        })
-    }
-}
+use crate::yaml::Document;
 
 /// Gathers rules into a [`RuleSet`].
 #[derive(Debug, Default)]
@@ -120,41 +85,69 @@ impl Loader {
         let name = entry.name.clone().unwrap_or_else(|| entry.pattern.clone());
         let hash = identity(&name, &entry.pattern);
         let place = Place { file: file.to_path_buf(), line: entry.line };
+        let rule = self.parse(entry, name, hash, place, written)?;
         if let Some(first) = self.known.get(&hash) {
             let first = &self.set.rules[*first];
             // One of the two would be dropped: its exceptions reported, or more than meant.
-            if !first.exclude.iter().map(|exclude| &exclude.written).eq(&entry.exclude) {
+            if let Some(differs) = difference(first, &rule) {
                 let (file, line) = (first.place.file.display(), first.place.line);
                 return Err(Error::usage(format!(
-                    "the rule has the name and pattern of {file}:{line}, but another exclude"
+                    "the rule has the name and pattern of {file}:{line}, but another {differs}"
                 ))
-                .in_file(&place.file)
-                .at_line(place.line)
+                .in_file(&rule.place.file)
+                .at_line(rule.place.line)
                 .remedy("give it another name, or leave one of the two out"));
             }
-            self.set.repeated.push((name, place));
+            self.set.repeated.push((rule.name, rule.place));
             return Ok(());
         }
         self.known.insert(hash, self.set.rules.len());
+        self.set.rules.push(rule);
+        Ok(())
+    }
+
+    fn parse(
+        &self,
+        entry: &RuleEntry,
+        name: String,
+        hash: RuleHash,
+        place: Place,
+        written: Written,
+    ) -> Result<Rule> {
         // Which of many, where its place says no more than the line it begins on.
         let what = match &entry.name {
             Some(name) => format!("the rule `{name}`"),
             None => "the rule".to_owned(),
         };
-        let exclude = entry.exclude.iter().map(|written| Pattern::parse(written, Anchor::Search));
-        self.set.rules.push(Rule {
-            pattern: Pattern::parse(&entry.pattern, self.anchor)
+        let pattern = match &entry.brand {
+            Some(brand) => Brand::new(brand)
+                .map(|brand| Pattern {
+                    written: entry.pattern.clone(),
+                    anchor: Anchor::Search,
+                    widened: false,
+                    syntax: Syntax::Brand(Arc::new(brand)),
+                })
+                .map_err(|(what, remedy)| {
+                    Error::usage(what).in_file(&place.file).at_line(place.line).remedy(remedy)
+                })?,
+            None => Pattern::parse(&entry.pattern, self.anchor)
+                .and_then(|pattern| if entry.lookalikes { pattern.widened() } else { Ok(pattern) })
                 .map_err(|fault| written.error(&what, fault, &place))?,
+        };
+        let exclude = entry.exclude.iter().map(|written| Pattern::parse(written, Anchor::Search));
+        Ok(Rule {
+            pattern,
             exclude: exclude
                 .collect::<Result<_, _>>()
                 .map_err(|fault| written.error(&format!("an exclude of {what}"), fault, &place))?,
+            scope: entry.scope,
+            lookalikes: entry.lookalikes,
             tags: entry.tags.clone(),
             severity: entry.severity.clone(),
             name,
             hash,
             place,
-        });
-        Ok(())
+        })
     }
 
     /// Adds domains, as [`allowed_domain`] gives them, that are never reported, nor what is below
@@ -222,6 +215,28 @@ pub fn allowed_domain(written: &str) -> Option<String> {
         Err(_) => return None,
     }
     String::from_utf8(domain).ok()
+}
+
+/// What two rules of one identity disagree about, in the word for its key.
+fn difference(first: &Rule, second: &Rule) -> Option<&'static str> {
+    let excludes = |rule: &Rule| -> Vec<String> {
+        rule.exclude.iter().map(|exclude| exclude.written.clone()).collect()
+    };
+    if excludes(first) != excludes(second) {
+        return Some("exclude");
+    }
+    if first.scope != second.scope {
+        return Some("scope");
+    }
+    if first.lookalikes != second.lookalikes {
+        return Some("lookalikes");
+    }
+    match (&first.pattern.syntax, &second.pattern.syntax) {
+        (Syntax::Brand(first), Syntax::Brand(second)) if !first.is_written_as(second) => {
+            Some("`own`, `keywords` or `techniques`")
+        }
+        _ => None,
+    }
 }
 
 /// The first 16 bytes of SHA-256 over name, a zero byte and pattern.

@@ -1,21 +1,30 @@
 //! What the user wants found: rules, each with its identity, read from files and YAML.
 //!
-//! Owns the rule, its pattern translated from Python's spelling and parsed, and the rule set.
+//! Owns the rule, its pattern translated from Python's spelling and parsed, or the brand it
+//! protects, and the rule set.
 //! Knows no engine: how a pattern is searched is `matcher`'s business.
 
+mod brand;
+mod entry;
 mod load;
+mod lookalike;
 mod outline;
 mod pattern;
 mod python;
+mod scope;
 mod unicode;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use regex_syntax::hir::Hir;
 
+pub use brand::{Brand, BrandEntry, Found, Technique, Techniques, Typosquat};
+pub use entry::RuleEntry;
 pub use load::{Loader, allowed_domain};
 pub use pattern::fancy;
 pub use python::Fault;
+pub use scope::Scope;
 
 /// Index of a rule within the run's [`RuleSet`].
 pub type RuleIndex = u32;
@@ -51,15 +60,19 @@ pub enum Syntax {
         /// A regular expression that matches wherever `pattern` may: literals come from it.
         outline: Hir,
     },
+    /// No regular expression at all: what passes for a brand.
+    Brand(Arc<Brand>),
 }
 
 /// A translated and parsed pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    /// As the user wrote it.
+    /// As the user wrote it; of a brand, `brand:` and its name.
     pub written: String,
     /// Where it may begin to match.
     pub anchor: Anchor,
+    /// Whether it also matches what looks like its characters: digits and pairs.
+    pub widened: bool,
     /// As the engines take it, for domains and whatever else is ASCII.
     pub syntax: Syntax,
 }
@@ -75,6 +88,10 @@ pub struct Rule {
     pub name: String,
     /// What it searches for.
     pub pattern: Pattern,
+    /// The part of a domain that the pattern is tried on; its excludes are tried on all of it.
+    pub scope: Scope,
+    /// Whether the pattern was widened by look-alike digits and pairs.
+    pub lookalikes: bool,
     /// Domains that match one of these are not matches of this rule.
     pub exclude: Vec<Pattern>,
     /// The user's labels.
@@ -85,23 +102,6 @@ pub struct Rule {
     pub hash: RuleHash,
     /// Where it was written.
     pub place: Place,
-}
-
-/// A rule as the user wrote it, not yet parsed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleEntry {
-    /// What it is called.
-    pub name: Option<String>,
-    /// The regex.
-    pub pattern: String,
-    /// Regexes whose matches are not reported.
-    pub exclude: Vec<String>,
-    /// The user's labels.
-    pub tags: Vec<String>,
-    /// The user's severity.
-    pub severity: Option<String>,
-    /// The line it stands on, from 1.
-    pub line: u64,
 }
 
 /// All rules of a run, and the domains that are never reported.

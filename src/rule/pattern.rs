@@ -8,6 +8,7 @@
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Dot, Hir, HirKind, Look, Repetition};
 use regex_syntax::{Parser, ParserBuilder};
 
+use super::lookalike;
 use super::outline;
 use super::python::{self, Fault, Rewritten};
 use super::{Anchor, Pattern, Syntax};
@@ -31,7 +32,27 @@ impl Pattern {
         } else {
             Syntax::Regular(anchored(reduce(&parse(&rewritten)?), anchor))
         };
-        Ok(Self { written: written.to_owned(), anchor, syntax })
+        Ok(Self { written: written.to_owned(), anchor, widened: false, syntax })
+    }
+
+    /// The pattern that digits and pairs that look like its characters match, too.
+    ///
+    /// # Errors
+    /// When it has look-around or back-references: what these look for would have to be widened
+    /// in one place and narrowed in the other.
+    pub fn widened(self) -> Result<Self, Fault> {
+        match self.syntax {
+            Syntax::Regular(hir) => Ok(Self {
+                syntax: Syntax::Regular(lookalike::widened(&hir)),
+                widened: true,
+                ..self
+            }),
+            Syntax::Backtracking { .. } | Syntax::Brand(_) => {
+                let what = "`lookalikes` goes with neither look-around nor back-references: write \
+                            out what looks alike, such as `[o0]`";
+                Err(Fault { column: 1, what: what.to_owned() })
+            }
+        }
     }
 }
 
@@ -182,7 +203,7 @@ mod tests {
     fn regular(written: &str) -> Hir {
         match Pattern::parse(written, Anchor::Search).expect(written).syntax {
             Syntax::Regular(hir) => hir,
-            Syntax::Backtracking { .. } => panic!("{written} needs no backtracking"),
+            _ => panic!("{written} needs no backtracking"),
         }
     }
 

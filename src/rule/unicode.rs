@@ -22,6 +22,10 @@ impl Pattern {
     /// every view.
     #[must_use]
     pub fn unicode(&self) -> Option<Hir> {
+        // What was widened looks for digits and pairs, which stand in its byte mode alone.
+        if self.widened {
+            return None;
+        }
         let rewritten = python::rewrite(&self.written).ok()?;
         match self.syntax {
             Syntax::Regular(_) => {
@@ -31,6 +35,7 @@ impl Pattern {
             Syntax::Backtracking { .. } => {
                 Some(lowered(&outline::of(&rewritten.pattern, Mode::Unicode)))
             }
+            Syntax::Brand(_) => None,
         }
     }
 
@@ -40,6 +45,9 @@ impl Pattern {
     /// equals one of them.
     #[must_use]
     pub fn may_have_other_literals(&self) -> bool {
+        if self.widened || matches!(self.syntax, Syntax::Brand(_)) {
+            return false;
+        }
         let bytes = self.written.as_bytes();
         let pairs = bytes.iter().zip(bytes.iter().skip(1).chain([&b' ']));
         !self.written.is_ascii()

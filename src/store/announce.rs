@@ -54,18 +54,17 @@ pub(super) fn record<'h>(
     rules: &[StoredRule],
 ) -> Record {
     let mut views = Views::default();
-    let mut names: Vec<String> = hits
+    let hit_rules = hits
         .map(|hit| {
             views = views.union(hit.views);
-            rules[hit.rule as usize].name.clone()
+            let technique = hit.typosquat.map(|squat| squat.technique.word().to_owned());
+            let distance = hit.typosquat.map(|squat| squat.distance);
+            (rules[hit.rule as usize].name.clone(), technique, distance)
         })
         .collect();
-    names.sort_unstable();
-    names.dedup();
     let mut record = Record {
         domain: domain.domain.to_owned(),
         registered_domain: registered_domain.map(str::to_owned),
-        rules: names,
         views: views.names().collect(),
         mixed_script: is_mixed_script(domain.domain),
         new,
@@ -75,6 +74,7 @@ pub(super) fn record<'h>(
         names_as_seen: domain.names.iter().map(|&name| name.to_owned()).collect(),
         ..Record::default()
     };
+    record.set_rules(hit_rules);
     if let Some(evidence) = evidence {
         let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
         record.issuer = owned(&evidence.issuer);

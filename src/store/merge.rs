@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use super::run::StoredRule;
 use crate::domain::Views;
 use crate::matched::{Matched, MatchedDomain, Source};
-use crate::rule::RuleIndex;
+use crate::rule::{RuleIndex, Typosquat};
 use crate::update::Evidence;
 
 /// Index of a certificate within [`Merged`].
@@ -71,6 +71,8 @@ pub(super) struct Hit {
     pub views: Views,
     /// No hit of it is proven.
     pub gave_up: bool,
+    /// How the domain passes for the rule's brand.
+    pub typosquat: Option<Typosquat>,
     pub first_seen: i64,
     pub last_seen: i64,
     /// The certificate of `first_seen`, where it had one.
@@ -196,6 +198,7 @@ impl<'m> Domain<'m> {
                 rule: rules[hit.rule as usize].first,
                 views: hit.views,
                 gave_up: hit.gave_up,
+                typosquat: hit.typosquat,
                 first_seen: seen,
                 last_seen: seen,
                 first_certificate: slot,
@@ -213,6 +216,7 @@ impl Hit {
     fn merge(&mut self, later: &Self) {
         self.views = self.views.union(later.views);
         self.gave_up &= later.gave_up;
+        self.typosquat = later.typosquat.or(self.typosquat);
         if later.first_seen < self.first_seen {
             self.first_seen = later.first_seen;
             self.first_certificate = later.first_certificate.or(self.first_certificate);

@@ -8,7 +8,7 @@ pub const APPLICATION_ID: i32 = 0x4354_7374;
 
 /// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
 /// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
-pub const STEPS: [&str; 5] = [V1, V2, V3, V4, V5];
+pub const STEPS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
@@ -201,4 +201,11 @@ CREATE TABLE forks (
     shown_signed TEXT NOT NULL,
     UNIQUE (feed, known_size, known_root, shown_size, shown_root)
 ) STRICT;
+";
+
+/// Brands: how far a domain is from the one it passes for.
+const V6: &str = "
+-- Of brand rules: edits between the brand and what stands for it in the domain; `technique` says
+-- which. Both are NULL for other rules.
+ALTER TABLE matches ADD COLUMN distance INTEGER;
 ";

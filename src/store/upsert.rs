@@ -35,10 +35,11 @@ AND CASE WHEN issuer IS NULL OR serial IS NULL
 
 const NEW_MATCH: &str = "
 INSERT INTO matches (domain_id, rule_id, views, verdict, first_certificate, last_certificate,
-    first_seen, last_seen, first_run)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    first_seen, last_seen, technique, distance, first_run)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-/// A proven hit clears the verdict; the certificates go with the times.
+/// A proven hit clears the verdict; the certificates go with the times. What a brand's technique
+/// is may have changed with its keywords: the last word counts.
 const MATCH_AGAIN: &str = "
 UPDATE matches SET
     views = views | ?3,
@@ -48,7 +49,9 @@ UPDATE matches SET
     last_certificate = iif(?8 >= last_seen, ifnull(?6, last_certificate),
                            ifnull(last_certificate, ?6)),
     first_seen = min(first_seen, ?7),
-    last_seen = max(last_seen, ?8)
+    last_seen = max(last_seen, ?8),
+    technique = ifnull(?9, technique),
+    distance = ifnull(?10, distance)
 WHERE domain_id = ?1 AND rule_id = ?2";
 
 const NAME: &str = "INSERT OR IGNORE INTO names (domain_id, name) VALUES (?1, ?2)";
@@ -186,14 +189,17 @@ impl<'c> Upserts<'c> {
             id_of(hit.last_certificate),
             hit.first_seen,
             hit.last_seen,
+            hit.typosquat.map(|squat| squat.technique.word()),
+            hit.typosquat.map(|squat| squat.distance),
         );
         // Most hits on a known domain are repeats: try that first.
         if !new_domain && self.match_again.execute(values)? > 0 {
             return Ok(false);
         }
-        let (domain, rule, views, verdict, first, last, first_seen, last_seen) = values;
-        let new = (domain, rule, views, verdict, first, last, first_seen, last_seen, self.run);
-        self.new_match.execute(new)?;
+        let (domain, rule, views, verdict, first, last, from, to, technique, distance) = values;
+        self.new_match.execute((
+            domain, rule, views, verdict, first, last, from, to, technique, distance, self.run,
+        ))?;
         Ok(true)
     }
 

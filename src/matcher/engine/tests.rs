@@ -1,7 +1,7 @@
 //! Hits over small blocks, rule by rule and view by view.
 
 use super::*;
-use crate::rule::{Anchor, Loader, RuleEntry};
+use crate::rule::{Anchor, Loader, RuleEntry, Scope};
 use std::path::Path;
 
 fn engine(entries: &[RuleEntry], allow: &[&str], anchor: Anchor) -> Engine {
@@ -162,4 +162,25 @@ fn labels_that_do_not_decode_are_counted_and_tried_as_they_are() {
     assert_eq!(scratch.invalid_labels(), 2);
     engine.hits("a.b\n", &[3], &mut scratch, |_, _| {});
     assert_eq!(scratch.invalid_labels(), 0, "of the last block only");
+}
+
+#[test]
+fn a_rule_is_tried_on_the_parts_of_its_scope() {
+    let rule = |pattern: &str, scope| RuleEntry {
+        pattern: pattern.to_owned(),
+        scope,
+        ..RuleEntry::default()
+    };
+    let rules = [
+        rule("^pay", Scope::Registered),
+        rule("^pay$", Scope::Label),
+        rule("pay$", Scope::Subdomain),
+        // Without a literal, and with look-around.
+        rule("^[0-9]{3}$", Scope::Label),
+        rule("^(?!x)pay.$", Scope::Label),
+    ];
+    let engine = engine(&rules, &[], Anchor::Search);
+    let domains = ["paypal.com", "pay.shop.co.uk", "x.pays.de", "a.123.org", "pay", "mypay.a.de"];
+    let expected = [(0, 0), (1, 1), (1, 2), (2, 0), (2, 4), (3, 3), (4, 1), (5, 2)];
+    assert_eq!(hits(&engine, &domains), expected);
 }

@@ -110,7 +110,7 @@ fn a_match_keeps_the_certificates_of_its_first_and_last_time() {
 fn a_proven_hit_clears_the_verdict_and_views_add_up() {
     let base = Base::new();
     let hit = |views, gave_up| MatchedDomain {
-        hits: vec![Hit { rule: 1, views: Views::from_bits(views), gave_up }],
+        hits: vec![Hit { rule: 1, views: Views::from_bits(views), gave_up, typosquat: None }],
         ..row("a.example")
     };
     let stored = "SELECT views || ' ' || ifnull(verdict, 'proven') FROM matches";
@@ -142,7 +142,7 @@ fn rules_that_share_name_and_pattern_share_their_matches() {
     store.begin_run("test", &rules(&["same", "other", "same"])).unwrap();
     let (stats, backlog) = (Arc::clone(&base.stats), Arc::clone(&base.backlog));
     let writer = Writer::new(store, register(&["left"]), stats, backlog, None);
-    let hit = |rule| Hit { rule, views: Views::A_LABEL, gave_up: false };
+    let hit = |rule| Hit { rule, views: Views::A_LABEL, gave_up: false, typosquat: None };
     let all = MatchedDomain { hits: (0..3).map(hit).collect(), ..row("a.example") };
     base.write_with(writer, vec![message(1, vec![all])]).unwrap();
     let names = base.column::<String>("SELECT name FROM matches JOIN rules ON id = rule_id");
@@ -160,7 +160,9 @@ fn records_tell_new_pairs_or_every_sighting() {
         records.try_iter().collect::<Vec<_>>()
     };
     let both = MatchedDomain {
-        hits: [0, 1].map(|rule| Hit { rule, views: Views::A_LABEL, gave_up: false }).into(),
+        hits: [0, 1]
+            .map(|rule| Hit { rule, views: Views::A_LABEL, gave_up: false, typosquat: None })
+            .into(),
         ..row_of("shop.a.example", 0)
     };
     let evidence = || vec![evidence("01", SHA_FINAL, "X509LogEntry")];
@@ -190,7 +192,9 @@ fn every_sighting_of_a_transaction_is_a_record_of_its_own() {
     let (sender, records) = unbounded();
     let announce = Announce { sender, wait: true, every_sighting: true, dropped: Arc::default() };
     let of_both_rules = MatchedDomain {
-        hits: [0, 1].map(|rule| Hit { rule, views: Views::A_LABEL, gave_up: false }).into(),
+        hits: [0, 1]
+            .map(|rule| Hit { rule, views: Views::A_LABEL, gave_up: false, typosquat: None })
+            .into(),
         names_as_seen: vec!["*.a.example".into()],
         ..row_of("a.example", 0)
     };

@@ -21,7 +21,7 @@ use crate::backlog::Backlog;
 use crate::domain::Views;
 use crate::error::Result;
 use crate::matched::{Hit, Matched, MatchedDomain};
-use crate::rule::{Anchor, Pattern, Place, Rule, RuleSet, Syntax};
+use crate::rule::{Anchor, Pattern, Place, Rule, RuleSet, Scope, Syntax};
 use crate::stats::{FeedStats, Feeds, WriterStats};
 use crate::update::Evidence;
 
@@ -131,8 +131,11 @@ fn rules(names: &[&str]) -> RuleSet {
             pattern: Pattern {
                 written: (*name).to_owned(),
                 anchor: Anchor::Search,
+                widened: false,
                 syntax: Syntax::Regular(Hir::literal(name.as_bytes())),
             },
+            scope: Scope::Domain,
+            lookalikes: false,
             exclude: Vec::new(),
             tags: vec!["a tag".to_owned()],
             severity: None,
@@ -162,7 +165,7 @@ fn row(domain: &str) -> MatchedDomain {
         domain: domain.into(),
         names_as_seen: Vec::new(),
         certificate: None,
-        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false }],
+        hits: vec![Hit { rule: 0, views: Views::A_LABEL, gave_up: false, typosquat: None }],
     }
 }
 
