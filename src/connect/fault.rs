@@ -47,7 +47,7 @@ impl ConnectFault {
             Self::UnknownAuthority => {
                 Some("if the server is your own, name its authority's certificate in `ca_file`")
             }
-            Self::Tls(_) => Some("check that the port speaks TLS: wss:// with TLS, else ws://"),
+            Self::Tls(_) => Some("check that the port speaks TLS, as wss:// and https:// say"),
             Self::Local(_) => Some("check this process's limits (open files, threads)"),
             Self::Stopped | Self::TimedOut(_) => None,
         }

@@ -23,7 +23,7 @@ use super::tls;
 use crate::error::{Error, Result};
 
 /// What a server may ask us to stay away for at most: bounds what a mistake of its costs.
-const LONGEST_STAY_AWAY: Duration = Duration::from_secs(600);
+const LONGEST_STAY_AWAY: Duration = Duration::from_secs(24 * 3600);
 /// Redirects followed. A log has no reason for any but the odd move to `https`.
 const REDIRECTS: u32 = 3;
 /// Connections kept open to one host: as many as are fetched at once.
@@ -74,6 +74,22 @@ impl fmt::Display for HttpFault {
             Self::TimedOut => f.write_str("no whole answer in time"),
             Self::Connect(fault) => fault.fmt(f),
             Self::Broken(what) => write!(f, "the answer is broken: {}", what.escape_default()),
+        }
+    }
+}
+
+impl HttpFault {
+    /// What to do about it, where there is anything.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(fault) => fault.remedy(),
+            Self::Refused(401 | 403, _) => Some(
+                "check the URL, and whether a proxy or a block of this address answers; with \
+                 `contact` the server's owner knows whom to ask",
+            ),
+            Self::Refused(407, _) => Some("the proxy wants a password: set HTTPS_PROXY"),
+            _ => None,
         }
     }
 }
@@ -228,6 +244,7 @@ mod tests {
         assert_eq!(retry_after(date, now), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("Sun, 06 Nov 2094 08:49:37 GMT", now), None, "a wrong weekday");
+        assert_eq!(retry_after("3600", now), Some(Duration::from_secs(3600)), "as asked");
         assert_eq!(retry_after("99999999", now), Some(LONGEST_STAY_AWAY));
         assert_eq!(retry_after("soon", now), None);
     }
