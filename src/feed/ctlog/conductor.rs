@@ -22,9 +22,10 @@ use crate::stop::Stop;
 use super::bucket::{Asked, Bucket, Priority};
 use super::course::{Course, Protocol};
 use super::fetch::Fetcher;
-use super::get_entries::{FIRST_PAGE, GetEntries};
+use super::get_entries::GetEntries;
 use super::intake::EntryIntake;
 use super::pace::Pace;
+use super::page_size::PageSize;
 use super::settings::{Settings, feed_name, verifier_name};
 use super::tiled::{Place, Tiled};
 use super::verifier::{Left, Verifier};
@@ -303,7 +304,7 @@ impl Protocols {
                 verify,
                 fetcher: fetcher(PAGES_AT_ONCE),
                 stop,
-                page: FIRST_PAGE,
+                page: PageSize::default(),
                 frontier: None,
             })),
         }

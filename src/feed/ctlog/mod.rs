@@ -17,6 +17,7 @@ mod get_entries;
 mod intake;
 mod lists;
 mod pace;
+mod page_size;
 mod settings;
 mod tiled;
 mod trouble;
