@@ -10,6 +10,9 @@ const LOOK: Duration = Duration::from_millis(2);
 /// Length of the ticks in which the kernel counts processor time, on every Linux there is.
 const TICK: f64 = 0.01;
 
+/// Longer than any run takes: one that hangs is told from one that is slow.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// What a process has cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
@@ -28,13 +31,48 @@ pub fn timed(command: &mut Command, stderr: &Path) -> Cost {
     let mut cost = Cost::default();
     // The kernel keeps the account of a process that has ended until someone waits for it.
     while look(&child, &mut cost) {
-        thread::sleep(LOOK);
+        pause(&mut child, started, stderr);
     }
     cost.wall = started.elapsed().as_secs_f64();
     let exit = child.wait().expect("a child");
     let said = std::fs::read_to_string(stderr).unwrap_or_default();
     assert!(exit.success(), "{command:?} ended with {exit}: {said}");
     cost
+}
+
+/// Runs `command`, which never ends by itself, until `done`, and then on until `stored`; what it
+/// has cost until `done`.
+pub fn timed_until(
+    command: &mut Command,
+    stderr: &Path,
+    done: impl Fn() -> bool,
+    stored: impl Fn() -> bool,
+) -> Cost {
+    let started = Instant::now();
+    let mut child = spawn(command, stderr);
+    let mut cost = Cost::default();
+    while !done() {
+        assert!(look(&child, &mut cost), "{command:?} has ended by itself");
+        pause(&mut child, started, stderr);
+    }
+    look(&child, &mut cost);
+    cost.wall = started.elapsed().as_secs_f64();
+    while !stored() {
+        pause(&mut child, started, stderr);
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("a child");
+    cost
+}
+
+/// Waits for the next look; ends the bench, and the process with it, where it takes too long.
+fn pause(child: &mut Child, started: Instant, stderr: &Path) {
+    if started.elapsed() > LONGEST {
+        let _ = child.kill();
+        let said = std::fs::read_to_string(stderr).unwrap_or_default();
+        panic!("a run has not ended in {LONGEST:?}: {said}");
+    }
+    thread::sleep(LOOK);
 }
 
 /// Starts `command`. What it says on stderr goes to `stderr`.
