@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::backlog::Backlog;
@@ -43,6 +43,9 @@ impl fmt::Debug for Left {
     }
 }
 
+/// How a log is asked from now on; none while that has not changed.
+pub(super) type Moved = Arc<Mutex<Option<Box<Tiled>>>>;
+
 /// Verifies the matches of one log.
 #[derive(Debug)]
 pub(super) struct Verifier<'a> {
@@ -50,6 +53,7 @@ pub(super) struct Verifier<'a> {
     pub source: Arc<LogSource>,
     /// The log, read by its data tiles.
     pub tiled: Box<Tiled>,
+    pub moved: Moved,
     pub left: &'a Left,
     pub outlets: &'a Outlets,
     pub backlog: Arc<Backlog>,
@@ -72,6 +76,7 @@ impl Verifier<'_> {
         // Read again before it is known to be committed, an entry would be fetched twice.
         let mut sent: BTreeSet<u64> = BTreeSet::new();
         intake.stats().live.store(true, Ordering::Relaxed);
+        intake.stats().recorded.store(true, Ordering::Relaxed);
         while !self.stop.is_requested() && !self.over.load(Ordering::Relaxed) {
             let left = (self.left.0)(&self.source.url, AT_ONCE)?;
             let indexes: BTreeSet<u64> = left.iter().map(|(index, _)| *index).collect();
@@ -106,6 +111,9 @@ impl Verifier<'_> {
     ) -> Result<Vec<u64>, Trouble> {
         if left.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(tiled) = self.moved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.tiled = tiled;
         }
         let head = self.tiled.tree_head()?;
         let mut tiles: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
