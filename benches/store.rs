@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use certstream::backlog::Backlog;
 use certstream::domain::Views;
 use certstream::matched::{Hit, Matched, MatchedDomain};
-use certstream::rule::{Pattern, Place, Rule, RuleSet, Syntax};
+use certstream::rule::{Anchor, Pattern, Place, Rule, RuleSet, Syntax};
 use certstream::stats::{FeedStats, Feeds, WriterStats};
 use certstream::store::{Settings, Store, Writer};
 use certstream::update::Evidence;
@@ -91,7 +91,11 @@ fn messages(
 }
 
 fn rules() -> RuleSet {
-    let pattern = Pattern { written: ".".to_owned(), syntax: Syntax::Regular(Hir::empty()) };
+    let pattern = Pattern {
+        written: ".".to_owned(),
+        anchor: Anchor::Search,
+        syntax: Syntax::Regular(Hir::empty()),
+    };
     let rule = Rule {
         name: "everything".to_owned(),
         pattern,

@@ -48,6 +48,12 @@ impl Backlog {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// The bound, in bytes.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Whether the bound is reached.
     #[must_use]
     pub fn is_full(&self) -> bool {

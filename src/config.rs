@@ -3,24 +3,27 @@
 //! Owns the file's keys, their defaults and the messages about mistakes in it. Acts on nothing:
 //! opening, connecting and compiling are the business of those who get the values.
 
+mod certstream;
 mod ct;
+mod observe;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Origin, Result};
+use crate::error::{Error, Result};
 use crate::rule::{Anchor, RuleEntry, allowed_domain};
 use crate::yaml::{Document, Field, Table};
 
+pub use certstream::{MODES, Mode, SecretPlace, Server};
 pub use ct::{CHROME, Ct, CtSource, LogListPlace, Start, Verification};
 
 /// Where a config is looked for when none is named. The second is the ancestor's.
 const PLACES: [&str; 2] = ["config.yaml", "input/config.yaml"];
 
-const KEYS: [&str; 8] =
-    ["certstream", "ct", "rules", "rule_files", "allow", "database", "engine", "export"];
-const CERTSTREAM_KEYS: [&str; 4] = ["server", "input", "output", "anchor"];
-const SERVER_KEYS: [&str; 4] = ["url", "stream", "token_env", "ca_file"];
+const KEYS: [&str; 9] =
+    ["certstream", "ct", "rules", "rule_files", "allow", "database", "engine", "observe", "export"];
+const CERTSTREAM_KEYS: [&str; 5] = ["server", "mode", "input", "output", "anchor"];
 const DATABASE_KEYS: [&str; 5] = ["filename", "purge", "synchronous", "cache", "backlog"];
 const EXPORT_KEYS: [&str; 2] = ["on_exit", "format"];
 
@@ -32,8 +35,6 @@ pub const ANCHORS: [(&str, Anchor); 2] = [("search", Anchor::Search), ("start", 
 /// The words for a format.
 pub const FORMATS: [(&str, Format); 3] =
     [("text", Format::Text), ("csv", Format::Csv), ("jsonl", Format::JsonLines)];
-const STREAMS: [(&str, &str); 3] =
-    [("full", "/full-stream"), ("lite", "/"), ("domains-only", "/domains-only")];
 const SYNCHRONOUS: [(&str, Synchronous); 2] =
     [("normal", Synchronous::Normal), ("full", Synchronous::Full)];
 
@@ -42,8 +43,10 @@ const SYNCHRONOUS: [(&str, Synchronous); 2] =
 pub struct Config {
     /// The file they came from; none when defaults alone are used.
     pub file: Option<PathBuf>,
-    /// Certstream servers to watch, all at once.
+    /// Certstream servers to watch.
     pub servers: Vec<Server>,
+    /// What several of them are for.
+    pub mode: Mode,
     /// CT logs to read.
     pub ct: Ct,
     /// The ancestor's rule file: one regex a line.
@@ -62,23 +65,12 @@ pub struct Config {
     pub database: Database,
     /// Matcher threads; none: one less than the cores, at least one.
     pub matchers: Option<usize>,
+    /// Where metrics and health are served; none: nowhere.
+    pub listen: Option<SocketAddr>,
     /// Whether to export when the run ends.
     pub export_on_exit: bool,
     /// In which format.
     pub export_format: Format,
-}
-
-/// A certstream server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// `ws://` or `wss://` URL with the path of the stream.
-    pub url: String,
-    /// Environment variable that holds the access token.
-    pub token_env: Option<String>,
-    /// Further certificate authorities to trust, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Where the URL was written; none for one from the command line.
-    pub origin: Option<Origin>,
 }
 
 /// The database's settings.
@@ -125,6 +117,7 @@ impl Config {
         Self {
             file: None,
             servers: Vec::new(),
+            mode: Mode::Union,
             ct: Ct::default(),
             input: None,
             rule_files: Vec::new(),
@@ -140,6 +133,7 @@ impl Config {
                 backlog: 256 << 20,
             },
             matchers: None,
+            listen: None,
             export_on_exit: true,
             export_format: Format::Text,
         }
@@ -211,6 +205,7 @@ impl Config {
             let matchers = engine.table(&["matchers"])?.get("matchers");
             config.matchers = matchers.map(|field| read_matchers(&field)).transpose()?;
         }
+        set(&mut config.listen, root.get("observe"), observe::read)?;
         if let Some(export) = root.get("export") {
             let export = export.table(&EXPORT_KEYS)?;
             set(&mut config.export_on_exit, export.get("on_exit"), |field| field.flag())?;
@@ -223,34 +218,12 @@ impl Config {
         for server in members(table, "server") {
             self.servers.push(Server::read(&server, folder)?);
         }
+        set(&mut self.mode, table.get("mode"), |field| field.one_of(&MODES))?;
         if let Some(input) = table.get("input") {
             self.input = Some(folder.join(input.text()?));
         }
         set(&mut self.output, table.get("output"), |field| Ok(folder.join(field.text()?)))?;
         set(&mut self.anchor, table.get("anchor"), |field| field.one_of(&ANCHORS))
-    }
-}
-
-impl Server {
-    fn read(field: &Field<'_>, folder: &Path) -> Result<Self> {
-        if field.is_text() {
-            let (url, origin) = (field.text()?, Some(field.origin()));
-            return Ok(Self { url, token_env: None, ca_file: None, origin });
-        }
-        let table = field.table(&SERVER_KEYS)?;
-        let Some(url) = table.get("url") else {
-            return Err(field.fault("the server has no url").remedy("add `url: 'wss://host/'`"));
-        };
-        let path = table.get("stream").map(|stream| stream.one_of(&STREAMS)).transpose()?;
-        Ok(Self {
-            url: with_path(url.text()?, path),
-            token_env: table.get("token_env").map(|name| name.text()).transpose()?,
-            ca_file: match table.get("ca_file") {
-                Some(file) => Some(folder.join(file.text()?)),
-                None => None,
-            },
-            origin: Some(url.origin()),
-        })
     }
 }
 
@@ -299,18 +272,19 @@ fn folder_of(file: &Path) -> PathBuf {
     folder.to_path_buf()
 }
 
-/// `url` with the path of its stream, where it has no path of its own; a query stays behind it.
-fn with_path(url: String, path: Option<&str>) -> String {
-    let Some(path) = path else { return url };
-    let host = url.find("://").map_or(0, |at| at + 3);
-    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
-    let (server, rest) = url.split_at(end);
-    let after = rest.strip_prefix('/').unwrap_or(rest);
-    if after.is_empty() || after.starts_with(['?', '#']) {
-        format!("{server}{path}{after}")
-    } else {
-        url
+/// An HTTP CONNECT proxy, `http://host:port`; `instead` says where its password goes.
+fn proxy(field: &Field<'_>, instead: &str) -> Result<String> {
+    let text = field.text()?;
+    let host = text.strip_prefix("http://").unwrap_or_default();
+    if text.contains('@') {
+        return Err(field.fault("a proxy's password has no place in the config").remedy(instead));
     }
+    if host.is_empty() {
+        return Err(field
+            .fault(format!("`{text}` is no proxy"))
+            .remedy("write, for example: proxy: 'http://proxy.example.com:3128'"));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -347,26 +321,14 @@ mod tests {
     fn every_key_is_read() {
         let (folder, config) = read(
             "config.yaml",
-            "certstream:\n  server:\n    - ws://a/\n    - {url: 'wss://b', stream: full, \
-             token_env: T, ca_file: ca.pem}\n  anchor: start\nrules:\n  - {name: n, pattern: p}\n\
+            "certstream:\n  server: [ws://a/, ws://b/]\n  anchor: start\nrules:\n  - {name: n, pattern: p}\n\
              rule_files: [more.txt]\nallow: [example.com]\ndatabase: {synchronous: full, \
              cache: 8 MiB, backlog: 1 MiB}\nengine: {matchers: 3}\nexport: {on_exit: no, format: csv}\n",
         );
         let config = config.expect("reads");
-        let second = Server {
-            url: "wss://b/full-stream".to_owned(),
-            token_env: Some("T".to_owned()),
-            ca_file: Some(folder.path().join("ca.pem")),
-            origin: Some(Origin {
-                file: folder.path().join("config.yaml"),
-                line: 4,
-                column: 13,
-                key: "certstream.server[2].url".to_owned(),
-            }),
-        };
-        assert_eq!((config.servers.len(), &config.servers[1]), (2, &second));
+        assert_eq!(config.servers.len(), 2);
         assert_eq!(config.anchor, Anchor::Start);
-        assert_eq!((config.rules.len(), config.rules[0].line), (1, 7));
+        assert_eq!((config.rules.len(), config.rules[0].line), (1, 5));
         assert_eq!(config.rule_files, [folder.path().join("more.txt")]);
         assert_eq!(config.allow, ["example.com"]);
         assert_eq!(config.database.synchronous, Synchronous::Full);
@@ -374,23 +336,6 @@ mod tests {
         assert_eq!(config.matchers, Some(3));
         assert_eq!((config.export_on_exit, config.export_format), (false, Format::Csv));
         assert_eq!(config.output, folder.path().join("certstream.txt"));
-    }
-
-    #[test]
-    fn a_stream_is_a_path_where_the_url_has_none() {
-        let table = [
-            ("ws://a", "full", "ws://a/full-stream"),
-            ("wss://a:8080/", "domains-only", "wss://a:8080/domains-only"),
-            ("ws://a", "lite", "ws://a/"),
-            ("ws://a?key=1", "full", "ws://a/full-stream?key=1"),
-            ("ws://a/?next=/b", "full", "ws://a/full-stream?next=/b"),
-            ("ws://a/own/", "full", "ws://a/own/"),
-        ];
-        for (url, stream, expected) in table {
-            let text = format!("certstream: {{server: {{url: '{url}', stream: {stream}}}}}\n");
-            let (_folder, config) = read("config.yaml", &text);
-            assert_eq!(config.expect("reads").servers[0].url, expected);
-        }
     }
 
     /// The file that ships is the first one a user edits: it must start a run as it stands.
@@ -442,10 +387,6 @@ mod tests {
                 ":1:19: database.cache: a size above zero is wanted here, not `big`",
             ),
             (
-                "certstream: {server: [{stream: lite}]}\n",
-                ": certstream.server[1]: the server has no url",
-            ),
-            (
                 "database: {backlog: 0}\n",
                 ":1:21: database.backlog: a size above zero is wanted here, not `0`\n  \
                  remedy: write, for example: backlog: 16 MiB",
@@ -455,8 +396,12 @@ mod tests {
                 ":3:3: certstream.server: this key stands on line 2 already\n  remedy: keep one",
             ),
             (
-                "observe: {listen: x}\n",
-                ":1:1: observe: unknown key\n  remedy: known here: certstream, ct, rules, rule_files",
+                "outbox: {listen: x}\n",
+                ":1:1: outbox: unknown key\n  remedy: known here: certstream, ct, rules, rule_files",
+            ),
+            (
+                "observe: {listen: 'localhost:1'}\n",
+                ":1:19: observe.listen: `localhost:1` is no address to listen at\n  remedy: write an IP",
             ),
             (
                 "certstream: {input: ''}\n",

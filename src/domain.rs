@@ -1,13 +1,18 @@
 //! The domain: the sanitised form of a name, which is what is matched and stored.
 //!
-//! Owns the rules of sanitising, the reasons a name is dropped, and the registered domain.
-//! Knows nothing of certificates or rules.
+//! Owns the rules of sanitising, the reasons a name is dropped, the registered domain, and the
+//! views of an internationalised domain. Knows nothing of certificates or rules.
+
+mod look_alike;
+mod views;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use psl::Type;
+
+pub use views::{Forms, Views, is_lower_case, is_mixed_script};
 
 /// Bytes a domain may have (RFC 1035, without the root's dot).
 pub const MAX_DOMAIN: usize = 253;
@@ -81,41 +86,6 @@ impl NameFault {
             Self::PublicSuffix => "wildcard over a public suffix",
             Self::NotConvertible => "Unicode that has no A-label",
         }
-    }
-}
-
-/// The forms of a domain that a rule is tried on, as a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Views(u8);
-
-impl Views {
-    /// The form in which the domain is stored: ASCII, internationalised labels as `xn--`.
-    pub const A_LABEL: Self = Self(1);
-
-    /// The set as the database stores it: one bit a view.
-    #[must_use]
-    pub fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// The set whose bits the database holds; unknown bits are kept.
-    #[must_use]
-    pub fn from_bits(bits: u8) -> Self {
-        Self(bits)
-    }
-
-    /// The views in either set.
-    #[must_use]
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// The names of the views in the set, as records show them.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        [(Self::A_LABEL, "a-label")]
-            .into_iter()
-            .filter(move |(view, _)| self.0 & view.0 != 0)
-            .map(|(_, name)| name)
     }
 }
 

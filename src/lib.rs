@@ -52,6 +52,7 @@ pub mod report;
 
 pub mod cli;
 
+pub mod observe;
 pub mod printer;
 
 pub mod pipeline;

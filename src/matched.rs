@@ -82,6 +82,18 @@ pub struct Hit {
     pub gave_up: bool,
 }
 
+impl Hit {
+    /// This hit and another of the same rule on the same domain, in one.
+    #[must_use]
+    pub fn joined(self, other: Self) -> Self {
+        Self {
+            rule: self.rule,
+            views: self.views.union(other.views),
+            gave_up: self.gave_up && other.gave_up,
+        }
+    }
+}
+
 impl Matched {
     /// Number of the first batch this message stands for.
     #[must_use]

@@ -23,6 +23,8 @@ pub struct Record {
     pub rules: Vec<String>,
     /// Views of the domain that some rule matched.
     pub views: Vec<&'static str>,
+    /// Whether a label of the domain mixes scripts, as one with Cyrillic among Latin letters.
+    pub mixed_script: bool,
     /// Whether a (domain, rule) pair is new: in this run for stdout, in the asked span for export.
     pub new: bool,
     /// First and last sighting, by the source's own time where it gives one.
@@ -56,7 +58,7 @@ pub struct Record {
 }
 
 /// How many fields a record has.
-pub const FIELDS: usize = 19;
+pub const FIELDS: usize = 20;
 
 impl Record {
     /// The fields by name, in the order in which every format shows them. What is missing is
@@ -71,6 +73,7 @@ impl Record {
             ("registered_domain", text(&self.registered_domain)),
             ("rules", Value::from(self.rules.as_slice())),
             ("views", Value::from(self.views.as_slice())),
+            ("mixed_script", Value::from(self.mixed_script)),
             ("new", Value::from(self.new)),
             ("first_seen", seen(self.first_seen)),
             ("last_seen", seen(self.last_seen)),
@@ -211,6 +214,7 @@ mod tests {
             registered_domain: Some("paypal.example".to_owned()),
             rules: vec!["login".to_owned(), r"pay\.?pal".to_owned()],
             views: vec!["a-label"],
+            mixed_script: false,
             new: true,
             first_seen: Some(1_764_000_000_250_000),
             last_seen: Some(1_764_000_060_000_000),
@@ -230,7 +234,7 @@ mod tests {
             record().to_json(),
             concat!(
                 r#"{"domain":"login.paypal.example","registered_domain":"paypal.example","#,
-                r#""rules":["login","pay\\.?pal"],"views":["a-label"],"new":true,"#,
+                r#""rules":["login","pay\\.?pal"],"views":["a-label"],"mixed_script":false,"new":true,"#,
                 r#""first_seen":"2025-11-24T16:00:00.25Z","last_seen":"2025-11-24T16:01:00Z","#,
                 r#""sightings":2,"names_as_seen":["*.login.paypal.example"],"#,
                 r#""issuer":"/C=US/O=Let's Encrypt/CN=R13","subject_cn":null,"serial":null,"#,

@@ -56,7 +56,7 @@ fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Re
     let snapshot = connection.unchecked_transaction()?;
     let runs = runs(&snapshot)?;
     let mut lines = vec![format!("Report of {}, all times UTC", time(now)), String::new()];
-    lines.extend(database_size(database));
+    lines.extend(database_size(&snapshot, database, &runs, now)?);
     lines.push(String::new());
     lines.extend(runs_section(&runs));
     lines.push(String::new());
@@ -110,7 +110,12 @@ fn runs(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
         .collect()
 }
 
-fn database_size(database: &Path) -> Vec<String> {
+fn database_size(
+    connection: &Connection,
+    database: &Path,
+    runs: &[Run],
+    now: i64,
+) -> rusqlite::Result<Vec<String>> {
     let size = |file: &Path| fs::metadata(file).ok().map(|file| file.len());
     let mut log = database.as_os_str().to_owned();
     log.push("-wal");
@@ -119,11 +124,27 @@ fn database_size(database: &Path) -> Vec<String> {
         Some(size) => format!("  {file}: {}", bytes(size)),
         None => format!("  {file}: size unknown"),
     };
+    let pages = |pragma: &str| -> rusqlite::Result<u64> {
+        let count: i64 = connection.pragma_query_value(None, pragma, |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    };
+    let page = pages("page_size")?;
+    let (all, free) = (page * pages("page_count")?, page * pages("freelist_count")?);
+    // Pages that `prune` has emptied are used again before the file grows.
+    if free > 0 {
+        line.push_str(&format!(", {} of it free for reuse", bytes(free)));
+    }
     // Commits wait there until SQLite moves them into the database.
     if let Some(log) = size(&PathBuf::from(log)).filter(|&size| size > 0) {
         line.push_str(&format!(", and {} in its write-ahead log", bytes(log)));
     }
-    vec!["Database".to_owned(), line]
+    let mut lines = vec!["Database".to_owned(), line];
+    let days = runs.first().map_or(0, |first| (now - first.started) / DAY);
+    if let Ok(days @ 1..) = u64::try_from(days) {
+        let a_day = bytes((all - free) / days);
+        lines.push(format!("  grew by {a_day} a day over {days} days, since its first run"));
+    }
+    Ok(lines)
 }
 
 fn runs_section(runs: &[Run]) -> Vec<String> {

@@ -103,6 +103,8 @@ fn batch_without_a_match() -> Batch {
             format!("paypal{position}.example.org"),
             format!("mybank{position}.example.org"),
             "no host name".to_owned(),
+            // Hyphens, but no `xn--` label.
+            format!("axn--{position}.xn-{position}.example.org"),
         ];
         out.push(position, b"{}", names.iter().map(String::as_str)).expect("is open");
     }

@@ -1,5 +1,8 @@
 //! CT logs read by the real binary: as they grow, over both protocols, across restarts.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::testenv::ctwatch::{
     expected, folder, made, stored, wait_for_end, wait_for_position, watch,
 };
@@ -220,6 +223,29 @@ fn whoever_runs_the_log_learns_whom_to_reach_and_is_not_asked_in_a_loop() {
     assert!(connections.len() <= 4, "{connections:?}");
 }
 
+/// However it grows meanwhile: once each `max_delay`, which is a second here.
+#[test]
+fn a_tile_that_is_filling_is_not_fetched_in_a_loop() {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
+    log.append(made(1).entries(0..256));
+    let server = LogServer::start(Tls::Off, &[&log]);
+    let folder = folder(&server, "");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    let begun = Instant::now();
+    for index in 256..306 {
+        log.append([made(1).entry(index)]);
+        // Not a wait for anything: the pace of the log.
+        thread::sleep(Duration::from_millis(100));
+    }
+    wait_for_end(&folder, &log);
+    let seconds = begun.elapsed().as_secs() as usize;
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(stored(&folder), expected(&log));
+    let parts = server.count("/alpha/tile/data/*.p/*");
+    assert!((2..=seconds + 1).contains(&parts), "{parts} parts in {seconds} s");
+}
+
 #[test]
 fn a_proxy_is_gone_through() {
     let log = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
@@ -282,6 +308,36 @@ fn a_backfill_reads_its_range_beside_a_watch_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_purge_does_not_take_the_database_from_a_backfill() {
+    let (tiled, old) = two_logs();
+    let server = LogServer::start(Tls::Off, &[&tiled, &old]);
+    let folder = folder(&server, "");
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &tiled);
+    wait_for_end(&folder, &old);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let before = server.count("/alpha/tile/data/*");
+    server.misbehave("/alpha/tile/data/*", Times::Always, Fault::Stalled);
+    let words = ["backfill", "--log", "alpha", "--from", "100", "--to", "907"];
+    let mut backfill = folder.start_logged(&words, "backfill");
+    server.wait_for_requests("/alpha/tile/data/*", before + 1);
+    let mut refused = folder.start_logged(&["watch", "--purge"], "refused");
+    assert_eq!(refused.end().code(), Some(1), "{}", folder.read("refused"));
+    let said = folder.read("refused");
+    let writer = format!("process {} is already writing to this database", backfill.child().id());
+    assert!(said.contains(&writer), "{said}");
+    assert_eq!(backfill.stop(), 0, "{}", folder.read("backfill"));
+    server.behave();
+    let mut backfill = folder.start_logged(&words, "backfill");
+    assert_eq!(backfill.end().code(), Some(0), "{}", folder.read("backfill"));
+    // Nobody writes: now it is set aside.
+    let mut purged = folder.start_logged(&["watch", "--purge"], "purged");
+    wait_until("it is set aside", || folder.read("purged").contains("is set aside as"));
+    wait_for_end(&folder, &tiled);
+    assert_eq!(purged.stop(), 0, "{}", folder.read("purged"));
+}
+
+#[test]
 fn the_table_of_logs_shows_what_is_read_and_what_is_left() {
     let (tiled, old) = two_logs();
     let server = LogServer::start(Tls::Off, &[&tiled, &old]);
@@ -313,6 +369,32 @@ fn the_table_of_logs_shows_what_is_read_and_what_is_left() {
     let offline = alpha(logs(&["--offline"]));
     assert_eq!((&offline["size"], &offline["lag_entries"]), (&1000.into(), &0.into()));
     assert_eq!(server.requests("*").len(), asked, "nobody is asked");
+}
+
+#[test]
+fn a_log_that_is_far_behind_is_asked_for_its_size_on_the_way() {
+    for (protocol, first, last) in [
+        (Protocol::Tiles, "/alpha/tile/data/000", "/alpha/tile/data/257"),
+        (Protocol::Rfc6962, "*?start=0&*", "*?start=65536&*"),
+    ] {
+        let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+        log.append(made(1).entries(0..67_000));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        assert_eq!(stored(&folder), expected(&log));
+        let place = |pattern: &str| {
+            let found = server.requests(pattern);
+            let found = found.first().unwrap_or_else(|| panic!("no {pattern}"));
+            server.requests("*").iter().position(|all| all.began == found.began).unwrap()
+        };
+        let between = &server.requests("*")[place(first)..place(last)];
+        let heads = ["/alpha/checkpoint", "/alpha/ct/v1/get-sth"];
+        assert!(between.iter().any(|request| heads.contains(&&*request.head.target)));
+        assert_eq!(folder.number("certstream.db", "SELECT count(*) FROM gaps"), Some(0));
+    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! Prefilter and verify together find exactly what a plain regex finds in every name, for every
-//! rule set: no false negative gets past the prefilter, no false positive past verify.
+//! Prefilter and verify together find exactly what a plain regex finds in every view of every name,
+//! for every rule set: no false negative gets past the prefilter, no false positive past verify.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use certstream::domain::sanitise;
+use certstream::domain::{Forms, Views, sanitise};
 use certstream::matcher::Engine;
 use certstream::rule::{Anchor, Loader, Pattern, Rule, RuleEntry, RuleSet};
 
@@ -24,7 +24,7 @@ fn plain(rule: &Rule, anchor: Anchor) -> fancy_regex::Regex {
 
 /// Compares the engine with plain searches over all domains, for the rules at `checked`, on as
 /// many threads as the machine has.
-fn compare(rules: RuleSet, anchor: Anchor, domains: &[String], checked: &[usize]) -> usize {
+pub fn compare(rules: RuleSet, anchor: Anchor, domains: &[String], checked: &[usize]) -> usize {
     let plain: Vec<(u32, fancy_regex::Regex)> =
         checked.iter().map(|index| (*index as u32, plain(&rules.rules[*index], anchor))).collect();
     let names: Vec<String> = rules.rules.iter().map(|rule| rule.name.clone()).collect();
@@ -66,19 +66,30 @@ fn compare_share(
         engine.hits(&block, &ends, &mut scratch, |domain, hit| {
             assert!(!hit.gave_up, "{}", chunk[domain]);
             if wanted.contains(&hit.rule) {
-                found.insert((domain, hit.rule));
+                assert!(found.insert((domain, hit.rule, hit.views)), "told twice");
             }
         });
+        let forms: Vec<(usize, Views, String)> = chunk.iter().enumerate().flat_map(forms).collect();
         // Rule by rule: a rule's searches keep its program in the processor's cache.
         let mut expected = BTreeSet::new();
         for (rule, plain) in plain {
-            let hit = |domain: &String| plain.is_match(domain).expect("within the step limit");
-            let domains = chunk.iter().enumerate().filter(|(_, domain)| hit(domain));
-            expected.extend(domains.map(|(index, _)| (index, *rule)));
+            let hit = |form: &str| plain.is_match(form).expect("within the step limit");
+            let mut views: BTreeMap<usize, Views> = BTreeMap::new();
+            for (index, view, form) in &forms {
+                if hit(form) {
+                    let so_far = views.entry(*index).or_default();
+                    *so_far = so_far.union(*view);
+                }
+            }
+            expected.extend(views.into_iter().map(|(index, views)| (index, *rule, views)));
         }
         hits += expected.len();
-        let show = |pairs: Vec<&(usize, u32)>| -> Vec<String> {
-            pairs.iter().map(|(d, r)| format!("{} ~ {}", chunk[*d], names[*r as usize])).collect()
+        let show = |hits: Vec<&(usize, u32, Views)>| -> Vec<String> {
+            let text = |(domain, rule, views): &&(usize, u32, Views)| {
+                let views: Vec<&str> = views.names().collect();
+                format!("{} ~ {} in {views:?}", chunk[*domain], names[*rule as usize])
+            };
+            hits.iter().map(text).collect()
         };
         let missed = show(expected.difference(&found).take(5).collect());
         let invented = show(found.difference(&expected).take(5).collect());
@@ -90,7 +101,15 @@ fn compare_share(
     hits
 }
 
-fn load(patterns: &[&str], anchor: Anchor) -> RuleSet {
+/// The forms of the domain at `index`, each with its view.
+fn forms((index, domain): (usize, &String)) -> Vec<(usize, Views, String)> {
+    let others = Forms::of(domain);
+    let others = others.iter().map(|(view, form)| (index, view, form.to_owned()));
+    std::iter::once((index, Views::A_LABEL, domain.clone())).chain(others).collect()
+}
+
+/// A rule set of patterns alone.
+pub fn load(patterns: &[&str], anchor: Anchor) -> RuleSet {
     let entry = |p: &&str| RuleEntry { pattern: (*p).to_owned(), ..RuleEntry::default() };
     let entries: Vec<RuleEntry> = patterns.iter().map(entry).collect();
     let mut loader = Loader::new(anchor);
@@ -109,15 +128,26 @@ fn corpus(path: &str) -> Option<PathBuf> {
 
 /// Every `step`th of the corpus's names, sanitised.
 fn corpus_domains(step: usize) -> Option<Vec<String>> {
+    corpus_domains_where(|_| true, step)
+}
+
+/// Every `step`th of the corpus's names that have a label `xn--…`, sanitised.
+fn corpus_a_labels(step: usize) -> Option<Vec<String>> {
+    corpus_domains_where(|name| name.starts_with("xn--") || name.contains(".xn--"), step)
+}
+
+fn corpus_domains_where(wanted: impl Fn(&str) -> bool, step: usize) -> Option<Vec<String>> {
     let packed = fs::File::open(corpus("inputs/names.txt.zst")?).expect("opens");
     let mut text = String::new();
     zstd::Decoder::new(packed).expect("is zstd").read_to_string(&mut text).expect("is text");
     let names = text.lines().flat_map(|line| line.split_whitespace().skip(1));
     let mut domains: Vec<String> = names
+        .map(|name| name.trim_start_matches('~'))
+        .filter(|name| wanted(name))
         .step_by(step)
         .filter_map(|name| {
             let mut domain = Vec::new();
-            sanitise(name.trim_start_matches('~'), &mut domain).ok()?;
+            sanitise(name, &mut domain).ok()?;
             String::from_utf8(domain).ok()
         })
         .collect();
@@ -128,8 +158,12 @@ fn corpus_domains(step: usize) -> Option<Vec<String>> {
 
 /// Runs a corpus rule set over the corpus's names; every `rule_step`th rule is searched plainly.
 fn corpus_rules(file: &str, name_step: usize, rule_step: usize) {
+    corpus_rules_over(file, corpus_domains(name_step), rule_step);
+}
+
+fn corpus_rules_over(file: &str, domains: Option<Vec<String>>, rule_step: usize) {
     let Some(path) = corpus(&format!("rules/{file}")) else { return };
-    let Some(domains) = corpus_domains(name_step) else { return };
+    let Some(domains) = domains else { return };
     let mut loader = Loader::new(Anchor::Search);
     loader.file(&path).expect("loads");
     let rules = loader.finish().expect("rules");
@@ -166,6 +200,22 @@ fn look_around_rules() {
 }
 
 #[test]
+fn a_label_names_in_every_view() {
+    corpus_rules_over("rules_10.txt", corpus_a_labels(1), 1);
+    corpus_rules_over("rules_100.txt", corpus_a_labels(4), 1);
+    corpus_rules_over("rules_1000.txt", corpus_a_labels(10), 3);
+    corpus_rules_over("rules_lookaround.txt", corpus_a_labels(10), 1);
+}
+
+#[test]
+#[ignore = "slow: some minutes with --release"]
+fn every_a_label_name_in_every_view() {
+    for file in ["rules_10.txt", "rules_100.txt", "rules_1000.txt", "rules_lookaround.txt"] {
+        corpus_rules_over(file, corpus_a_labels(1), 1);
+    }
+}
+
+#[test]
 #[ignore = "slow: a minute or two with --release"]
 fn every_rule_of_a_hundred_over_every_name() {
     corpus_rules("rules_100.txt", 1, 1);
@@ -190,7 +240,8 @@ fn every_rule_of_ten_thousand_over_every_name() {
     corpus_rules("rules_10000.txt", 1, 1);
 }
 
-const DOMAINS: [&str; 16] = [
+/// A few domains that the shapes below match or nearly match.
+pub const DOMAINS: [&str; 16] = [
     "paypal.com",
     "secure-paypal-login.tk",
     "p4ypa1.ml",

@@ -4,7 +4,7 @@ use certstream::batch::GapEvent;
 use certstream::update::FrameFault;
 use tungstenite::Message;
 
-use crate::testenv::{Peer, Server, Tls, Watching, frame, wait_until};
+use crate::testenv::{Peer, Server, Tls, Watching, certificate, frame, wait_until};
 
 /// On the first connection `end` follows a frame; on the second another frame comes.
 fn after(tls: Tls, end: fn(&mut Peer) -> tungstenite::Result<()>) -> (Server, Watching) {
@@ -12,14 +12,16 @@ fn after(tls: Tls, end: fn(&mut Peer) -> tungstenite::Result<()>) -> (Server, Wa
         let first = visit.number == 0;
         let mut peer = visit.upgrade()?;
         if first {
-            peer.send([Message::text("before")])?;
+            peer.send([certificate("before.example")])?;
             return end(&mut peer);
         }
-        peer.send([Message::text("after")])?;
+        peer.send([certificate("after.example")])?;
         peer.keep_open()
     });
     let watching = Watching::start(Watching::settings(&server, "/"));
-    assert_eq!(watching.wait_for_frames(2), [&b"before"[..], b"after"]);
+    let expected = ["before.example", "after.example"].map(|name| certificate(name).into_data());
+    assert_eq!(watching.wait_for_frames(2), expected);
+    wait_until("the gap has ended", || watching.gaps().len() == 2);
     (server, watching)
 }
 
@@ -95,10 +97,23 @@ fn a_frame_beyond_the_limit_is_not_waited_for() {
 }
 
 #[test]
+fn a_message_in_pieces_is_not_longer_than_one_in_one() {
+    let (_server, watching) = after(Tls::Off, |peer| {
+        let piece = [b'x'; 1 << 20];
+        peer.send_bytes(&frame(false, 1, &piece))?;
+        loop {
+            peer.send_bytes(&frame(false, 0, &piece))?;
+        }
+    });
+    one_gap(&watching, "larger than we accept");
+    one_refused(&watching, FrameFault::TooLarge);
+}
+
+#[test]
 fn a_server_that_comes_up_late_leaves_a_gap_from_the_start() {
     let server = Server::start(Tls::Off, |visit| match visit.number {
         0..3 => visit.refuse("502 Bad Gateway", &[]),
-        _ => visit.upgrade()?.keep_open(),
+        _ => visit.upgrade()?.serve(),
     });
     let started = certstream::batch::now_micros();
     let watching = Watching::start(Watching::settings(&server, "/"));

@@ -27,12 +27,16 @@ fn ends(status: &'static str, token: Option<&str>, parts: &[&str]) {
 
 #[test]
 fn unauthorized_asks_for_a_token() {
-    ends("401 Unauthorized", None, &["it wants a token", "name that as `token_env`"]);
+    ends("401 Unauthorized", None, &["it wants a token", "`token_env`", "`token_file`"]);
 }
 
 #[test]
 fn unauthorized_with_a_token_doubts_it() {
-    ends("401 Unauthorized", Some("sesame"), &["does not accept the token", "`token_env`"]);
+    ends(
+        "401 Unauthorized",
+        Some("sesame"),
+        &["does not accept the token", "`token_env`", "`token_file`"],
+    );
 }
 
 #[test]
@@ -50,7 +54,7 @@ fn not_found_names_the_usual_streams() {
 fn goes_on(status: &'static str, headers: &'static [&'static str], parts: &[&str]) {
     let server = Server::start(Tls::Good, move |visit| match visit.number {
         0 => visit.refuse(status, headers),
-        _ => visit.upgrade()?.keep_open(),
+        _ => visit.upgrade()?.serve(),
     });
     let watching = Watching::start(Watching::settings(&server, "/"));
     let detail = watching.first_gap();
@@ -81,7 +85,7 @@ fn a_web_page_is_no_stream() {
 fn retry_after_is_honoured() {
     let server = Server::start(Tls::Off, |visit| match visit.number {
         0 => visit.refuse("429 Too Many Requests", &["Retry-After: 1"]),
-        _ => visit.upgrade()?.keep_open(),
+        _ => visit.upgrade()?.serve(),
     });
     let started = Instant::now();
     let watching = Watching::start(Watching::settings(&server, "/"));
@@ -95,7 +99,7 @@ fn restarting(status: &'static str, times: usize) -> Server {
     Server::start(Tls::Off, move |visit| match visit.number {
         0 => visit.upgrade().map(drop),
         number if number <= times => visit.refuse(status, &[]),
-        _ => visit.upgrade()?.keep_open(),
+        _ => visit.upgrade()?.serve(),
     })
 }
 

@@ -45,6 +45,24 @@ fn configs_that_are_missing_unreadable_or_wrong() {
     let shown = complaint(&folder, &["watch"], 2);
     assert!(shown.contains("config.yaml:4:13: certstream.server"), "{shown}");
     assert!(shown.contains("the environment variable NO_SUCH_TOKEN holds no token"), "{shown}");
+    let secret = |key: &str| {
+        folder.write(
+            "config.yaml",
+            format!("certstream: {{server: {{url: 'wss://a/', {key}}}}}\nrules: [x]\n"),
+        );
+        complaint(&folder, &["watch"], 2)
+    };
+    let shown = secret("token_file: none.secret");
+    assert!(shown.contains("none.secret: the token cannot be read: No such file"), "{shown}");
+    folder.write("empty.secret", " \n");
+    let shown = secret("token_file: empty.secret");
+    assert!(shown.contains("empty.secret: the file holds no token"), "{shown}");
+    folder.write("odd.secret", "sesame");
+    let shown = secret("proxy: 'http://p:1', proxy_auth_file: odd.secret");
+    assert!(shown.contains("the proxy's credentials are not USER:PASSWORD"), "{shown}");
+    assert!(!shown.contains("sesame"), "{shown}");
+    let shown = secret("token_file: odd.secret, ca_file: odd.secret");
+    assert!(shown.contains("odd.secret: the CA file holds no certificate"), "{shown}");
     let shown = complaint(&folder, &["watch", "--server", "http://a/"], 2);
     assert!(shown.contains("certstream: http://a/ is not the URL"), "{shown}");
 }

@@ -8,11 +8,12 @@ use tungstenite::Message;
 use crate::testenv::{Folder, Server, Tls, wait_until};
 
 /// The fields of a record, in their order.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "domain",
     "registered_domain",
     "rules",
     "views",
+    "mixed_script",
     "new",
     "first_seen",
     "last_seen",

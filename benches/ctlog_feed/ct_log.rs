@@ -148,8 +148,6 @@ pub struct Log {
     content: Arc<Content>,
     /// Entries it shows.
     size: AtomicU64,
-    /// Full names tiles that it has handed out.
-    names_handed_out: AtomicU64,
 }
 
 impl Log {
@@ -157,13 +155,7 @@ impl Log {
     pub fn new(name: &str, content: &Arc<Content>, size: usize) -> Self {
         let key = SigningKey::generate(Key::Ecdsa);
         let size = AtomicU64::new(size as u64);
-        let names_handed_out = AtomicU64::new(0);
-        Self { name: name.to_owned(), key, content: Arc::clone(content), size, names_handed_out }
-    }
-
-    /// How many full names tiles it has handed out.
-    pub fn names_handed_out(&self) -> u64 {
-        self.names_handed_out.load(Ordering::Relaxed)
+        Self { name: name.to_owned(), key, content: Arc::clone(content), size }
     }
 
     /// Its name, which its path begins with.
@@ -222,11 +214,7 @@ impl Log {
         match kind {
             "data" if width == TILE => send(data.get(number).map_or(NOT_FOUND, |tile| tile)),
             "data" => send(&pack(&pattern.data_tile(first, width))),
-            "names" if width == TILE => {
-                let sent = send(&names[number % names.len()]);
-                self.names_handed_out.fetch_add(1, Ordering::Relaxed);
-                sent
-            }
+            "names" if width == TILE => send(&names[number % names.len()]),
             "names" => send(&pack(&pattern.names_tile(first, width))),
             _ => {
                 let tile = tree.tile(address.level(), number as u64, width as u64);

@@ -1,5 +1,5 @@
 //! CT logs read directly against the limit of their input: `backfill` over a log on loopback (of
-//! names tiles, which a backfill does not read, `watch` from the first entry to the last tile)
+//! names tiles, which that does not read, a watch from the first entry until the last is stored)
 //! against fetching and unpacking the same tiles and dropping them, both as processes, in turn, in
 //! one run. What it costs the server is on the same cores, and the same for both.
 //!
@@ -31,7 +31,7 @@ mod key;
 mod tree;
 
 use ct_log::{Content, Log, TILE};
-use run::{Cost, timed, timed_until};
+use run::{Cost, timed};
 
 /// As the program has it: what is measured against must not gain by another one.
 #[global_allocator]
@@ -101,13 +101,31 @@ impl Place {
         self.folder.path().join("stderr")
     }
 
-    /// Entries that the logs' positions stand for.
-    fn stored(&self) -> i64 {
+    /// Entries that the logs' positions stand for; none before there is a database.
+    fn stored(&self) -> Option<usize> {
         let database = self.folder.path().join("certstream.db");
-        let connection = rusqlite::Connection::open(database).expect("a database");
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(database, flags).ok()?;
         let sql = "SELECT coalesce(sum(entries), 0) FROM positions";
-        // Busy for a moment, or not there yet.
-        connection.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
+        let entries: i64 = connection.query_row(sql, [], |row| row.get(0)).ok()?;
+        usize::try_from(entries).ok()
+    }
+
+    /// Runs a watch until `entries` are stored.
+    fn watch(&self, entries: usize) -> Cost {
+        let started = Instant::now();
+        let mut child = run::spawn(&mut self.program(), &self.stderr());
+        let mut cost = Cost::default();
+        while self.stored() < Some(entries) {
+            let said = || std::fs::read_to_string(self.stderr()).unwrap_or_default();
+            assert!(run::look(&child, &mut cost), "it has ended: {}", said());
+            run::pause(&mut child, started, &self.stderr());
+        }
+        cost.wall = started.elapsed().as_secs_f64();
+        run::look(&child, &mut cost);
+        child.kill().expect("it runs");
+        child.wait().expect("a child");
+        cost
     }
 
     fn program(&self) -> Command {
@@ -138,7 +156,7 @@ impl Reading {
         Self { label, log, tiles, ct, rates, cpu, peaks, ratios, cpu_ratios }
     }
 
-    fn run(&self, base: &str, list: &Path, logs: &[Log]) -> Cost {
+    fn run(&self, base: &str, list: &Path) -> Cost {
         let entries = self.tiles * TILE;
         let place = Place::new(list, self.ct.unwrap_or_default(), NEVER);
         let Some(_) = self.ct else {
@@ -147,15 +165,10 @@ impl Reading {
             command.args(["fetch", &format!("{base}/{}", self.log), kind]);
             return timed(command.arg(self.tiles.to_string()), &place.stderr());
         };
-        let mut command = place.program();
-        if self.log == "names" {
-            let log = logs.iter().find(|log| log.name() == self.log).expect("it is served");
-            let end = log.names_handed_out() + self.tiles as u64;
-            let done = || log.names_handed_out() >= end;
-            return timed_until(&mut command, &place.stderr(), done, || {
-                place.stored() == entries as i64
-            });
+        if self.ct.is_some_and(|ct| ct.contains("names")) {
+            return place.watch(entries);
         }
+        let mut command = place.program();
         command.args(["backfill", "--log", self.log, "--from", "0", "--to", &entries.to_string()]);
         let cost = timed(&mut command, &place.stderr());
         let said = std::fs::read_to_string(place.stderr()).expect("text");
@@ -187,6 +200,8 @@ impl Reading {
     }
 }
 
+/// The log of names alone, read from its first entry on.
+const NAMES: &str = "  source: names\n  start: beginning\n  operators: ['Operator of names']\n";
 /// A rule that has literals, as rules do, and never hits.
 const NEVER: &str = "rules: ['never-(seen|heard-of)-anywhere[0-9]{9}']\n";
 
@@ -197,8 +212,7 @@ fn compare(tiles: usize) {
     let many = tiles * NAMES_FOR_DATA;
     let data = Log::new("data", &Arc::new(Content::whole(tiles)), tiles * TILE);
     let names = Log::new("names", &Arc::new(Content::names_alone(many)), many * TILE);
-    let logs = Arc::new(vec![data, names]);
-    let base = server::serve(&logs, &list);
+    let base = server::serve(&Arc::new(vec![data, names]), &list);
     println!("{tiles} data tiles, {many} names tiles; {rounds} rounds, all readings in turn\n");
 
     let few = (tiles / 4).max(1);
@@ -214,17 +228,12 @@ fn compare(tiles: usize) {
         ),
         Reading::new("a quarter of them, `verify: full`", "data", few, full),
         Reading::new("names tiles, fetch and unpack alone", "names", many, None),
-        Reading::new(
-            "names tiles, `source: names`",
-            "names",
-            many,
-            Some("  source: names\n  start: beginning\n  operators: [Operator of names]\n"),
-        ),
+        Reading::new("names tiles, `source: names`", "names", many, Some(NAMES)),
     ];
     for _ in 0..rounds {
         let mut alone = (0.0, 0.0);
         for reading in &mut readings {
-            let cost = reading.run(&base, &list, &logs);
+            let cost = reading.run(&base, &list);
             let entries = (reading.tiles * TILE) as f64;
             if reading.ct.is_none() {
                 alone = (cost.wall / entries, cost.cpu / entries);
@@ -281,7 +290,7 @@ fn watch(count: usize) {
         child.wait().expect("a child");
         let said = std::fs::read_to_string(place.stderr()).unwrap_or_default();
         assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
-        let stored = place.stored();
+        let stored = place.stored().unwrap_or_default();
         assert!(stored > 0, "nothing was read: {said}");
         println!("| {start} | {stored} | {share:.1} | {:.1} |", cost.peak);
     }

@@ -40,33 +40,9 @@ pub fn timed(command: &mut Command, stderr: &Path) -> Cost {
     cost
 }
 
-/// Runs `command`, which never ends by itself, until `done`, and then on until `stored`; what it
-/// has cost until `done`.
-pub fn timed_until(
-    command: &mut Command,
-    stderr: &Path,
-    done: impl Fn() -> bool,
-    stored: impl Fn() -> bool,
-) -> Cost {
-    let started = Instant::now();
-    let mut child = spawn(command, stderr);
-    let mut cost = Cost::default();
-    while !done() {
-        assert!(look(&child, &mut cost), "{command:?} has ended by itself");
-        pause(&mut child, started, stderr);
-    }
-    look(&child, &mut cost);
-    cost.wall = started.elapsed().as_secs_f64();
-    while !stored() {
-        pause(&mut child, started, stderr);
-    }
-    child.kill().expect("it runs");
-    child.wait().expect("a child");
-    cost
-}
-
-/// Waits for the next look; ends the bench, and the process with it, where it takes too long.
-fn pause(child: &mut Child, started: Instant, stderr: &Path) {
+/// Waits for the next look at a process that has `started`; ends the bench, and the process with it,
+/// where it takes too long.
+pub fn pause(child: &mut Child, started: Instant, stderr: &Path) {
     if started.elapsed() > LONGEST {
         let _ = child.kill();
         let said = std::fs::read_to_string(stderr).unwrap_or_default();

@@ -1,13 +1,14 @@
-//! Any rules over any names: prefilter and verify find what a plain search finds.
+//! Any rules over any names: in every view, prefilter and verify find what a plain search finds.
 //!
-//! The input is patterns, one a line, then a blank line, then names.
+//! The input is patterns, one a line, then a blank line, then names. A name may be written in
+//! Unicode; a label that no registry would have is encoded as it stands.
 
 #![no_main]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use certstream::domain::sanitise;
+use certstream::domain::{Forms, Views, sanitise};
 use certstream::matcher::{Engine, Plain};
 use certstream::rule::{Anchor, Loader, RuleEntry};
 use libfuzzer_sys::fuzz_target;
@@ -25,23 +26,41 @@ fuzz_target!(|input: &str| {
 
     let (mut block, mut ends) = (Vec::new(), Vec::new());
     for name in names.lines().take(16) {
-        if sanitise(name, &mut block).is_ok() {
+        if sanitise(&encoded(name), &mut block).is_ok() {
             ends.push(block.len() as u32);
             block.push(b'\n');
         }
     }
     let block = std::str::from_utf8(&block).expect("domains are ASCII");
-    let mut found = BTreeSet::new();
+    let mut found = BTreeMap::new();
     engine.hits(block, &ends, &mut engine.scratch(), |domain, hit| {
-        assert!(found.insert((domain, hit.rule)), "told twice");
+        let repeated = found.insert((domain, hit.rule), hit.views);
+        assert!(repeated.is_none(), "told twice");
     });
     for (index, domain) in block.lines().enumerate() {
-        for (rule, number) in engine.rules().rules.iter().zip(0..) {
-            let Some(plain) = Plain::new(&rule.pattern.syntax) else { continue };
-            if let Ok(matched) = plain.find(domain) {
-                let hit = found.contains(&(index, number));
-                assert_eq!(hit, matched.is_some(), "{} ~ {domain}", rule.pattern.written);
+        let others = Forms::of(domain);
+        let forms = std::iter::once((Views::A_LABEL, domain)).chain(others.iter());
+        for (view, form) in forms {
+            for (rule, number) in engine.rules().rules.iter().zip(0..) {
+                let Some(plain) = Plain::of_form(&rule.pattern, form) else { continue };
+                if let Ok(matched) = plain.find(form) {
+                    let hit = found.get(&(index, number)).copied().unwrap_or_default();
+                    let hit = hit.union(view) == hit;
+                    assert_eq!(hit, matched.is_some(), "{} ~ {form}", rule.pattern.written);
+                }
             }
         }
     }
 });
+
+/// `name` with each label that is not ASCII as Punycode, whatever is in it.
+fn encoded(name: &str) -> String {
+    let labels: Vec<String> = name
+        .split('.')
+        .map(|label| match idna::punycode::encode_str(&label.to_lowercase()) {
+            Some(punycode) if !label.is_ascii() => format!("xn--{punycode}"),
+            _ => label.to_owned(),
+        })
+        .collect();
+    labels.join(".")
+}

@@ -1,14 +1,15 @@
 //! A feed's output end: it fills batches, numbers them, hands them over.
 //!
-//! Owns the filling and the recycling, and the offer to the recorder. When a batch is full, and
-//! what stands in it, is the batch's own business.
+//! Owns the filling and the recycling, and the offer to the recorder. A feed that has nothing to
+//! say holds no batch: it takes one with the first frame. When a batch is full, and what stands in
+//! it, is the batch's own business.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::{Batch, Content, Frames, GapEvent, LogEntry, TreeHead, now_micros};
+use super::{Batch, Content, Fork, Frames, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::stats::{FeedIndex, RecorderStats};
 
 /// The next stage is gone: the run is ending.
@@ -24,7 +25,8 @@ pub struct Origin {
     pub can_wait: bool,
     /// See [`Batch::content`].
     pub content: Content,
-    /// Number of its last batch that is stored, from an earlier run; 0 before the first.
+    /// Number of its last batch; at first of the last one that an earlier run stored, 0 before the
+    /// first.
     pub last_sequence: u64,
     /// How far the feed is stored with that batch: what it says before it has read anything stands
     /// there.
@@ -34,8 +36,11 @@ pub struct Origin {
 /// A feed's output end: fills batches, numbers them, hands them over.
 #[derive(Debug)]
 pub struct BatchSender {
-    filling: Batch,
-    next_sequence: u64,
+    origin: Origin,
+    /// None between two batches.
+    filling: Option<Batch>,
+    /// How far the feed has been read.
+    position: u64,
     batches: Sender<Batch>,
     empties: Receiver<Batch>,
     recorder: Option<Recorder>,
@@ -62,10 +67,8 @@ impl BatchSender {
         empties: Receiver<Batch>,
         recorder: Option<Recorder>,
     ) -> Self {
-        let Origin { feed, can_wait, content, last_sequence, last_position } = origin;
-        let filling =
-            Batch { feed, can_wait, content, position: last_position, ..Batch::default() };
-        Self { filling, next_sequence: last_sequence + 1, batches, empties, recorder }
+        let position = origin.last_position;
+        Self { origin, filling: None, position, batches, empties, recorder }
     }
 
     /// Adds a certificate update; hands the batch over when it is full.
@@ -78,10 +81,7 @@ impl BatchSender {
         frame: &[u8],
         names: impl Iterator<Item = &'n str>,
     ) -> Result<(), Closed> {
-        if !self.filling.has_room_for(frame) {
-            self.flush()?;
-        }
-        self.filling.push(&[frame], names);
+        self.with_room_for(frame)?.push(&[frame], names);
         self.filled_to(position)
     }
 
@@ -95,11 +95,9 @@ impl BatchSender {
         entry: &LogEntry<'_>,
         names: impl Iterator<Item = &'n str>,
     ) -> Result<(), Closed> {
-        if !self.filling.has_room_for(entry.bytes) {
-            self.flush()?;
-        }
-        self.filling.push(&[&entry.index.to_le_bytes(), entry.bytes], names);
-        let reading = &mut self.filling.reading;
+        let batch = self.with_room_for(entry.bytes)?;
+        batch.push(&[&entry.index.to_le_bytes(), entry.bytes], names);
+        let reading = &mut batch.reading;
         reading.entries += 1;
         reading.verified += u64::from(entry.verified);
         let known = Some(entry.timestamp).filter(|timestamp| *timestamp > 0);
@@ -113,7 +111,7 @@ impl BatchSender {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn by_names_alone(&mut self, alone: bool) -> Result<(), Closed> {
-        let content = match &self.filling.content {
+        let content = match &self.origin.content {
             Content::Entries(log) if alone => Content::Names(Arc::clone(log)),
             Content::Names(log) if !alone => Content::Entries(Arc::clone(log)),
             _ => return Ok(()),
@@ -127,7 +125,7 @@ impl BatchSender {
     /// [`Closed`] when no matcher is left.
     pub fn change_content(&mut self, content: Content) -> Result<(), Closed> {
         self.flush()?;
-        self.filling.content = content;
+        self.origin.content = content;
         Ok(())
     }
 
@@ -136,10 +134,7 @@ impl BatchSender {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn push_frame(&mut self, position: u64, frame: &[u8]) -> Result<(), Closed> {
-        if !self.filling.has_room_for(frame) {
-            self.flush()?;
-        }
-        self.filling.push_frame(&[frame]);
+        self.with_room_for(frame)?.push_frame(&[frame]);
         self.filled_to(position)
     }
 
@@ -148,7 +143,7 @@ impl BatchSender {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn gap(&mut self, event: GapEvent) -> Result<(), Closed> {
-        self.gap_to(self.filling.position, event)
+        self.gap_to(self.position, event)
     }
 
     /// Sends a tree head, behind everything read so far, and with it the position the feed has
@@ -157,8 +152,23 @@ impl BatchSender {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn tree_head(&mut self, position: u64, head: TreeHead) -> Result<(), Closed> {
-        self.filling.position = position;
-        self.filling.reading.tree_head = Some(head);
+        self.position = position;
+        self.batch().reading.tree_head = Some(head);
+        self.send()
+    }
+
+    /// Notes, with the batch at hand, that a log offers no names tiles.
+    pub fn has_no_names(&mut self) {
+        self.batch().reading.no_names = Some(now_micros());
+    }
+
+    /// Sends the two tree heads of a log that has forked, behind everything read so far.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn fork(&mut self, position: u64, fork: Fork) -> Result<(), Closed> {
+        self.position = position;
+        self.batch().reading.fork = Some(fork);
         self.send()
     }
 
@@ -168,8 +178,8 @@ impl BatchSender {
     /// [`Closed`] when no matcher is left.
     pub fn gap_to(&mut self, position: u64, event: GapEvent) -> Result<(), Closed> {
         self.flush()?;
-        self.filling.position = position;
-        self.filling.gap = Some(event);
+        self.position = position;
+        self.batch().gap = Some(event);
         self.send()
     }
 
@@ -178,24 +188,40 @@ impl BatchSender {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn flush(&mut self) -> Result<(), Closed> {
-        if self.filling.frames.is_empty() { Ok(()) } else { self.send() }
+        self.send()
     }
 
     fn filled_to(&mut self, position: u64) -> Result<(), Closed> {
-        self.filling.position = position;
-        if self.filling.is_full() { self.send() } else { Ok(()) }
+        self.position = position;
+        if self.filling.as_ref().is_some_and(Batch::is_full) { self.send() } else { Ok(()) }
     }
 
+    /// The batch at hand, once `frame` fits into it.
+    fn with_room_for(&mut self, frame: &[u8]) -> Result<&mut Batch, Closed> {
+        if self.filling.as_ref().is_some_and(|batch| !batch.has_room_for(frame)) {
+            self.send()?;
+        }
+        Ok(self.batch())
+    }
+
+    /// The batch at hand: where there is none, an emptied one.
+    fn batch(&mut self) -> &mut Batch {
+        self.filling.get_or_insert_with(|| {
+            let mut batch = self.empties.try_recv().unwrap_or_default();
+            batch.clear();
+            batch.feed = self.origin.feed;
+            batch.can_wait = self.origin.can_wait;
+            batch.content = self.origin.content.clone();
+            batch
+        })
+    }
+
+    /// Hands over the batch at hand, if there is one.
     fn send(&mut self) -> Result<(), Closed> {
-        let mut next = self.empties.try_recv().unwrap_or_default();
-        next.clear();
-        next.feed = self.filling.feed;
-        next.can_wait = self.filling.can_wait;
-        next.content = self.filling.content.clone();
-        next.position = self.filling.position;
-        let mut full = std::mem::replace(&mut self.filling, next);
-        full.sequence = self.next_sequence;
-        self.next_sequence += 1;
+        let Some(mut full) = self.filling.take() else { return Ok(()) };
+        self.origin.last_sequence += 1;
+        full.sequence = self.origin.last_sequence;
+        full.position = self.position;
         if full.frames.is_empty() {
             full.received = now_micros();
         }

@@ -63,7 +63,7 @@ fn log_entries_carry_their_index_and_add_up() {
     assert_eq!(batch.position, 43);
     assert_eq!(indexed(batch.frames().get(1)), Some((42, &b"leaf"[..])));
     assert_eq!(indexed(b"short"), None);
-    let read = Reading { entries: 2, verified: 1, newest: Some(7), tree_head: None };
+    let read = Reading { entries: 2, verified: 1, newest: Some(7), ..Reading::default() };
     assert_eq!(batch.reading, read);
     let gap = received.try_recv().unwrap();
     assert_eq!((gap.position, gap.reading), (44, Reading::default()));

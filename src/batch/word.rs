@@ -22,12 +22,14 @@ pub enum GapEvent {
         /// When.
         at: i64,
     },
-    /// An entry of a log could not be read, and will not be: a gap of one.
-    Entry {
+    /// Entries of a log, as a rule one, could not be read, and will not be.
+    Entries {
         /// When.
         at: i64,
-        /// Its index in the log.
-        index: u64,
+        /// Index of the first of them in the log.
+        first: u64,
+        /// Index of the last.
+        last: u64,
         /// Why, in a few fixed words.
         reason: &'static str,
         /// The particulars, for a person.
@@ -72,6 +74,20 @@ pub struct Reading {
     pub newest: Option<u64>,
     /// The tree head that is the newest known from here on.
     pub tree_head: Option<TreeHead>,
+    /// When it was found that the log offers no names tiles, in microseconds since the Unix epoch.
+    pub no_names: Option<i64>,
+    /// The log has signed two trees that are not one.
+    pub fork: Option<Fork>,
+}
+
+/// Two trees that a log has signed, of which the second does not extend the first: what it can be
+/// convicted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The one that was known.
+    pub known: TreeHead,
+    /// The one that came then.
+    pub shown: TreeHead,
 }
 
 /// How far a feed is stored.
@@ -81,6 +97,9 @@ pub struct Applied {
     pub sequence: u64,
     /// How far it had been read by then, in the feed's own unit.
     pub position: u64,
+    /// Of a log: when it was found last that it offers no names tiles, in microseconds since the
+    /// Unix epoch.
+    pub no_names: Option<i64>,
 }
 
 /// What the frames of a batch are, for whoever reads evidence out of them.

@@ -4,6 +4,7 @@
 //! `options`. No behaviour: what the subcommands do is `commands`' business.
 
 mod ct;
+mod keep;
 mod options;
 
 use std::io::{self, Write};
@@ -14,15 +15,19 @@ use argh::FromArgs;
 use crate::error::ExitCode;
 
 pub use ct::{Backfill, Logs};
+pub use keep::{Backup, Prune};
 pub use options::{Args, Command, Explain, Export, Lint, Record, Replay, Report, Watch};
 
-const SUBCOMMANDS: [&str; 9] =
-    ["watch", "record", "replay", "logs", "backfill", "export", "explain", "lint", "report"];
+const SUBCOMMANDS: [&str; 11] = [
+    "watch", "record", "replay", "logs", "backfill", "export", "explain", "lint", "report",
+    "backup", "prune",
+];
 
 /// Options that stand alone; every other one takes the next word as its value.
-const SWITCHES: [&str; 15] = [
+const SWITCHES: [&str; 16] = [
     "--all",
     "--check",
+    "--domains",
     "--every-sighting",
     "--force",
     "--help",

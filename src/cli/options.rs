@@ -10,6 +10,7 @@ use crate::config::{ANCHORS, FORMATS, Format, MAX_MATCHERS};
 use crate::rule::Anchor;
 
 use super::ct::{Backfill, Logs};
+use super::keep::{Backup, Prune};
 
 /// CertStream watches Certificate Transparency for the domains your regexes name, stores each
 /// match with its evidence in SQLite, and exports all stored domains at the end. Without a
@@ -47,6 +48,10 @@ pub enum Command {
     Explain(Explain),
     /// See [`Lint`].
     Lint(Lint),
+    /// See [`Backup`].
+    Backup(Backup),
+    /// See [`Prune`].
+    Prune(Prune),
     /// See [`Report`].
     Report(Report),
 }
@@ -402,7 +407,7 @@ fn frame_rate(word: &str) -> Result<u32, String> {
 }
 
 /// A time as microseconds since the Unix epoch.
-fn time(word: &str) -> Result<i64, String> {
+pub(super) fn time(word: &str) -> Result<i64, String> {
     let day = || format!("{word}T00:00:00Z").parse();
     let time: Option<jiff::Timestamp> = word.parse().or_else(|_| day()).ok();
     time.map(jiff::Timestamp::as_microsecond)

@@ -108,6 +108,7 @@ pub fn backfill(options: &cli::Backfill) -> Result<ExitCode> {
         scratch: None,
         recording: None,
         console,
+        observer: None,
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));

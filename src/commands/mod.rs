@@ -5,6 +5,7 @@
 
 mod ask;
 mod ct;
+mod keep;
 mod replay;
 mod run;
 mod setup;
@@ -29,5 +30,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Command::Explain(explain) => ask::explain(&explain),
         Command::Lint(lint) => ask::lint(&lint),
         Command::Report(report) => ask::report(&report),
+        Command::Backup(backup) => keep::backup(&backup),
+        Command::Prune(prune) => keep::prune(&prune),
     }
 }

@@ -54,6 +54,7 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
         scratch: place.scratch(),
         recording: None,
         console,
+        observer: None,
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));

@@ -13,6 +13,7 @@ use crate::error::{Error, ExitCode, Result};
 use crate::feed::MAX_NAMES;
 use crate::feed::recorder::Recording;
 use crate::matcher::Engine;
+use crate::observe::Observer;
 use crate::pipeline::{self, Outcome, Pipeline, SignalWatch, Source};
 use crate::printer::Printer;
 use crate::stats::Stats;
@@ -42,6 +43,8 @@ pub struct Run {
     pub recording: Option<Recording>,
     /// The terminal.
     pub console: Console,
+    /// Where metrics and health are served, bound.
+    pub observer: Option<Observer>,
 }
 
 /// How matches are shown.
@@ -74,7 +77,7 @@ impl Run {
                 .remedy("raise the limit on open files (ulimit -n)")
         })?);
         let matchers = self.matchers.unwrap_or_else(default_matchers);
-        let stats = Arc::new(pipeline::counters(matchers));
+        let stats = Arc::new(pipeline::counters(matchers, self.engine.rules().rules.len()));
         let signals = SignalWatch::start(Arc::clone(&stop), Arc::clone(&stats), self.scratch)?;
         self.store.begin_run(self.command, self.engine.rules())?;
         let printer = self.show.map(|show| Printer {
@@ -94,6 +97,7 @@ impl Run {
             stats: Arc::clone(&stats),
             stop,
             console: self.console.clone(),
+            observer: self.observer,
         }
         .run();
         self.console.finish();
@@ -179,6 +183,10 @@ pub fn summary(stats: &Stats) -> String {
         line.push_str(&format!(
             "; {surplus} names not read, beyond the first {MAX_NAMES} of their certificates"
         ));
+    }
+    let invalid = stats.matcher_total(|matcher| matcher.invalid_labels.get());
+    if invalid > 0 {
+        line.push_str(&format!("; {invalid} labels xn-- that do not decode, tried as they are"));
     }
     let gave_up = stats.matcher_total(|matcher| matcher.gave_up.get());
     if gave_up > 0 {

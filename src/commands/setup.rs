@@ -3,19 +3,24 @@
 //! Owns which setting wins: command line over config file over default.
 
 use std::env;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
 use log::LevelFilter;
 
-use crate::config::{Config, Synchronous};
+use crate::config::{Config, SecretPlace, Synchronous};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::matcher::Engine;
 use crate::record::escape;
 use crate::rule::{Anchor, Loader, RuleSet};
 use crate::store;
+
+/// Bytes that are read of a file that holds a secret: no server takes headers longer than this.
+const LONGEST_SECRET: u64 = 16 * 1024;
 
 /// The folder that relative paths on the command line start from.
 fn here() -> PathBuf {
@@ -96,11 +101,32 @@ pub fn store_settings(config: &Config) -> store::Settings {
     }
 }
 
-/// The token in the environment variable called `name`.
-pub fn token(name: &str) -> Result<String> {
-    env::var(name).ok().filter(|token| !token.is_empty()).ok_or_else(|| {
-        Error::usage(format!("the environment variable {name} holds no token"))
-            .at_key("certstream.server.token_env")
-            .remedy(format!("set {name}, or remove token_env"))
+/// The secret at `place`: `what` says what it is, for a person.
+pub fn secret(place: &SecretPlace, what: &str) -> Result<String> {
+    let found = match place {
+        SecretPlace::Variable(name) => env::var(name).ok(),
+        SecretPlace::File(file) => Some(secret_of(file, what)?),
+    };
+    found.filter(|secret| !secret.trim().is_empty()).ok_or_else(|| match place {
+        SecretPlace::Variable(name) => {
+            Error::usage(format!("the environment variable {name} holds no {what}"))
+                .remedy(format!("set {name}, or remove the key that names it"))
+        }
+        SecretPlace::File(file) => Error::usage(format!("the file holds no {what}"))
+            .in_file(file)
+            .remedy("write it there, and nothing else"),
     })
+}
+
+/// The secret that `file` holds, and nothing else.
+fn secret_of(file: &Path, what: &str) -> Result<String> {
+    let mut secret = String::new();
+    let read =
+        File::open(file).and_then(|file| file.take(LONGEST_SECRET).read_to_string(&mut secret));
+    match read {
+        Ok(_) => Ok(secret.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => Err(Error::usage(format!("the {what} cannot be read: {error}"))
+            .in_file(file)
+            .remedy("check the path, and that the user who runs certstream may read it")),
+    }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, LogListPlace};
+use crate::config::{Config, LogListPlace, SecretPlace};
 use crate::error::{Error, Result};
 use crate::export::{self, Target};
 
@@ -29,6 +29,12 @@ impl Spared {
         spared.add("a rule file", config.input.iter().chain(&config.rule_files).chain(rules));
         let certificates = config.servers.iter().filter_map(|server| server.ca_file.as_ref());
         spared.add("a file of certificates", certificates);
+        let secrets = config.servers.iter().flat_map(|server| [&server.token, &server.proxy_auth]);
+        let secrets = secrets.filter_map(|place| match place {
+            Some(SecretPlace::File(file)) => Some(file),
+            _ => None,
+        });
+        spared.add("a file with a secret", secrets);
         if let LogListPlace::File(list) = &config.ct.log_list {
             spared.add("the list of CT logs", [list]);
         }

@@ -8,11 +8,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::cli;
-use crate::config::{Config, Format, LogListPlace, Server};
+use crate::config::{Config, Format, LogListPlace, Mode, Server};
+use crate::connect::Proxy;
 use crate::error::{Error, ExitCode, Result};
 use crate::export::{self, Filter, Target};
 use crate::feed::recorder::Recording;
 use crate::feed::{certstream, ctlog};
+use crate::observe::Observer;
 use crate::pipeline::Source;
 use crate::store::{self, Store};
 
@@ -42,6 +44,7 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     }
     let spared = spared.captures(capture.map(|(file, _force)| file));
     let target = config.export_on_exit.then(|| spared.file_target(&config.output)).transpose()?;
+    let observer = config.listen.map(Observer::bind).transpose()?;
     let _lock = store::lock(database)?;
     if config.database.purge {
         purge(database, target.as_ref())?;
@@ -64,6 +67,7 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
         scratch: None,
         recording,
         console,
+        observer,
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));
@@ -110,12 +114,7 @@ fn apply(options: &cli::Watch, config: &mut Config) -> Result<()> {
     if !options.server.is_empty() {
         // What is named on the command line is all that is watched.
         config.ct.enabled = options.log_list.is_some();
-        let server = |url: &String| Server {
-            url: url.clone(),
-            token_env: None,
-            ca_file: options.ca_file.clone(),
-            origin: None,
-        };
+        let server = |url: &String| Server { ca_file: options.ca_file.clone(), ..Server::at(url) };
         config.servers = options.server.iter().map(server).collect();
     }
     if let Some(database) = &options.database {
@@ -131,7 +130,7 @@ fn apply(options: &cli::Watch, config: &mut Config) -> Result<()> {
     Ok(())
 }
 
-/// The servers of the config, each checked.
+/// What the config has to be watched, each source checked.
 fn sources(config: &Config) -> Result<Vec<Source>> {
     if config.servers.is_empty() && !config.ct.enabled {
         return Err(Error::usage("there is nothing to watch: no server, and no CT logs")
@@ -141,27 +140,12 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
                  on the CT logs with `ct: {enabled: true}`",
             ));
     }
-    let mut sources: Vec<Source> = Vec::with_capacity(config.servers.len() + 1);
-    for server in &config.servers {
-        let placed = |error: Error| match &server.origin {
-            Some(origin) => error.written_at(origin),
-            None => error,
-        };
-        let token = server.token_env.as_deref().map(setup::token).transpose().map_err(placed)?;
-        let ca_file = server.ca_file.as_deref();
-        let settings =
-            certstream::Settings::new(&server.url, token.as_deref(), ca_file).map_err(placed)?;
-        for warning in settings.warnings() {
-            log::warn!("{warning}");
-        }
-        let source = Source::Certstream(Box::new(settings));
-        // Positions are kept by name: two feeds of one name would count each other's frames.
-        if sources.iter().any(|other| other.name() == source.name()) {
-            return Err(placed(Error::usage(format!("{} stands twice", source.name())))
-                .remedy("name each server once"));
-        }
-        sources.push(source);
-    }
+    let servers = servers(config)?;
+    let mut sources: Vec<Source> = match config.mode {
+        Mode::Union => servers.into_iter().map(|server| Source::Certstream(vec![server])).collect(),
+        Mode::Failover if servers.is_empty() => Vec::new(),
+        Mode::Failover => vec![Source::Certstream(servers)],
+    };
     if config.ct.enabled {
         let now = crate::batch::now_micros() / 1_000_000;
         let settings = ctlog::Settings::new(&config.ct)?;
@@ -171,9 +155,44 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// The certstream servers of the config, with their secrets.
+fn servers(config: &Config) -> Result<Vec<certstream::Settings>> {
+    let mut servers: Vec<certstream::Settings> = Vec::with_capacity(config.servers.len());
+    for server in &config.servers {
+        let placed = |error: Error| match &server.origin {
+            Some(origin) => error.written_at(origin),
+            None => error,
+        };
+        let settings = settings(server).map_err(placed)?;
+        for warning in settings.warnings() {
+            log::warn!("{warning}");
+        }
+        // Positions are kept by name: two feeds of one name would count each other's frames.
+        let name = settings.feed_name();
+        if servers.iter().any(|other| other.feed_name() == name) {
+            return Err(placed(Error::usage(format!("{name} stands twice")))
+                .remedy("name each server once"));
+        }
+        servers.push(settings);
+    }
+    Ok(servers)
+}
+
+fn settings(server: &Server) -> Result<certstream::Settings> {
+    let token = server.token.as_ref().map(|place| setup::secret(place, "token")).transpose()?;
+    let proxy_auth = server.proxy_auth.as_ref();
+    let credentials =
+        proxy_auth.map(|place| setup::secret(place, "credentials for the proxy")).transpose()?;
+    let proxy = server.proxy.as_ref().map(|url| Proxy::new(url, credentials.as_deref()));
+    let ca_file = server.ca_file.as_deref();
+    certstream::Settings::new(&server.url, token.as_deref(), ca_file)?.through(proxy.transpose()?)
+}
+
 /// Sets the old database aside, and with it the export it belongs to, which the new database's
 /// would replace.
 fn purge(database: &Path, target: Option<&Target>) -> Result<()> {
+    // A backfill writes beside a watch: it must neither lose its database nor begin meanwhile.
+    let _lock = store::lock_backfill(database)?;
     let Some(aside) = store::purge(database)? else { return Ok(()) };
     log::info!("purge: the old database is set aside as {}", aside.display());
     let Some(Target::File(export)) = target else { return Ok(()) };

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::yaml::{Field, Table};
 
-use super::{members, set};
+use super::{members, proxy, set};
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "enabled",
     "log_list",
     "list_refresh",
@@ -22,6 +22,7 @@ pub(super) const KEYS: [&str; 12] = [
     "start",
     "verify",
     "max_delay",
+    "timeout",
     "contact",
     "ca_file",
     "proxy",
@@ -60,6 +61,8 @@ pub struct Ct {
     pub verify: Verification,
     /// How old the oldest entry of a tile that is still filling may get before it is fetched.
     pub max_delay: Duration,
+    /// What one request may take, the last byte of its answer included.
+    pub timeout: Duration,
     /// E-mail address or `https://` URL by which log operators can reach whoever runs this.
     pub contact: Option<String>,
     /// Further certificate authorities to trust, PEM.
@@ -126,6 +129,7 @@ impl Default for Ct {
             start: Start::End,
             verify: Verification::Full,
             max_delay: Duration::from_secs(60),
+            timeout: Duration::from_secs(60),
             contact: None,
             ca_file: None,
             proxy: None,
@@ -150,9 +154,11 @@ impl Ct {
         set(&mut ct.start, table.get("start"), start)?;
         set(&mut ct.verify, table.get("verify"), |field| field.one_of(&VERIFICATIONS))?;
         set(&mut ct.max_delay, table.get("max_delay"), |field| field.duration())?;
+        set(&mut ct.timeout, table.get("timeout"), |field| field.duration())?;
         set(&mut ct.contact, table.get("contact"), |field| contact(field).map(Some))?;
         set(&mut ct.ca_file, table.get("ca_file"), |f| Ok(Some(folder.join(f.text()?))))?;
-        set(&mut ct.proxy, table.get("proxy"), |field| proxy(field).map(Some))?;
+        let instead = "set HTTPS_PROXY in the environment instead, and leave this key out";
+        set(&mut ct.proxy, table.get("proxy"), |field| proxy(field, instead).map(Some))?;
         Ok(ct)
     }
 }
@@ -210,22 +216,6 @@ fn contact(field: &Field<'_>) -> Result<String> {
         .remedy("write how log operators can reach you, for example: contact: soc@example.com"))
 }
 
-fn proxy(field: &Field<'_>) -> Result<String> {
-    let text = field.text()?;
-    let host = text.strip_prefix("http://").unwrap_or_default();
-    if host.contains('@') {
-        return Err(field
-            .fault("a proxy's password has no place in the config")
-            .remedy("set HTTPS_PROXY in the environment instead, and leave this key out"));
-    }
-    if host.is_empty() {
-        return Err(field
-            .fault(format!("`{text}` is no proxy"))
-            .remedy("write, for example: proxy: 'http://proxy.example.com:3128'"));
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,7 +238,7 @@ mod tests {
         let ct = read(
             "ct:\n  log_list: lists/mine.json\n  list_refresh: 6 h\n  let_go_after: 2 h\n  operators: [Google, \"Let's Encrypt\"]\n  \
              source: names\n  start: 2026-11-24T00:00:00Z\n  verify: checkpoint\n  \
-             max_delay: 5 min\n  contact: soc@example.com\n  ca_file: ca.pem\n  \
+             max_delay: 5 min\n  timeout: 2 min\n  contact: soc@example.com\n  ca_file: ca.pem\n  \
              proxy: 'http://proxy.example.com:3128'\n",
         );
         let expected = Ct {
@@ -261,6 +251,7 @@ mod tests {
             start: Start::Time(1_795_478_400_000),
             verify: Verification::Checkpoint,
             max_delay: Duration::from_secs(300),
+            timeout: Duration::from_secs(120),
             contact: Some("soc@example.com".to_owned()),
             ca_file: Some(PathBuf::from("/etc/ct/ca.pem")),
             proxy: Some("http://proxy.example.com:3128".to_owned()),

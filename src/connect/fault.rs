@@ -24,15 +24,27 @@ pub enum ConnectFault {
     UnknownAuthority,
     /// TLS failed in another way; OpenSSL's words.
     Tls(String),
+    /// The proxy itself could not be reached.
+    ProxyUnreachable(Box<ConnectFault>),
+    /// The proxy wants credentials, or others than were sent.
+    ProxyCredentials {
+        /// Whether any were sent.
+        sent: bool,
+    },
+    /// The proxy refused the tunnel; its status and words.
+    ProxyRefused(String),
+    /// What was taken for a proxy answered like none.
+    NotAProxy(String),
     /// This machine cannot open connections now (descriptors, threads).
     Local(io::Error),
 }
 
 impl ConnectFault {
-    /// Whether the settings are the likely reason: a server seldom changes its name or authority.
+    /// Whether the settings are the likely reason: a server seldom changes its name or authority,
+    /// a proxy whom it lets through.
     #[must_use]
     pub fn suggests_wrong_settings(&self) -> bool {
-        matches!(self, Self::WrongHost | Self::UnknownAuthority)
+        matches!(self, Self::WrongHost | Self::UnknownAuthority | Self::ProxyCredentials { .. })
     }
 
     /// What to do about it, where there is anything.
@@ -48,6 +60,22 @@ impl ConnectFault {
                 Some("if the server is your own, name its authority's certificate in `ca_file`")
             }
             Self::Tls(_) => Some("check that the port speaks TLS, as wss:// and https:// say"),
+            Self::ProxyUnreachable(_) => {
+                Some("check host and port of `proxy` (or HTTPS_PROXY), and the firewall")
+            }
+            Self::ProxyCredentials { sent: true } => Some(
+                "check USER:PASSWORD where `proxy_auth_env` or `proxy_auth_file` says (or in \
+                 HTTPS_PROXY)",
+            ),
+            Self::ProxyCredentials { sent: false } => Some(
+                "put USER:PASSWORD into an environment variable and name that as \
+                 `proxy_auth_env`, or into a file and name that as `proxy_auth_file`",
+            ),
+            Self::ProxyRefused(_) => Some(
+                "ask its operator to let this machine CONNECT to the server's host and port; many \
+                 proxies allow port 443 alone",
+            ),
+            Self::NotAProxy(_) => Some("check that `proxy` (or HTTPS_PROXY) names an HTTP proxy"),
             Self::Local(_) => Some("check this process's limits (open files, threads)"),
             Self::Stopped | Self::TimedOut(_) => None,
         }
@@ -68,6 +96,19 @@ impl fmt::Display for ConnectFault {
                 "the server's certificate is from an authority this machine does not know",
             ),
             Self::Tls(words) => write!(f, "TLS failed: {}", words.escape_default()),
+            Self::ProxyUnreachable(fault) => write!(f, "no way to the proxy: {fault}"),
+            Self::ProxyCredentials { sent: true } => {
+                f.write_str("the proxy does not accept the credentials (407)")
+            }
+            Self::ProxyCredentials { sent: false } => {
+                f.write_str("the proxy wants credentials (407)")
+            }
+            Self::ProxyRefused(words) => {
+                write!(f, "the proxy refuses the tunnel: {}", words.escape_default())
+            }
+            Self::NotAProxy(what) => {
+                write!(f, "the proxy does not answer like one: {}", what.escape_default())
+            }
             Self::Local(error) => write!(f, "no connection can be opened: {error}"),
         }
     }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use ureq::http::header::RETRY_AFTER;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
@@ -19,6 +18,7 @@ use ureq::{Agent, Proxy};
 
 use super::addresses::Addresses;
 use super::fault::ConnectFault;
+use super::retry_after::retry_after;
 use super::tls;
 use crate::error::{Error, Result};
 
@@ -28,6 +28,14 @@ const LONGEST_STAY_AWAY: Duration = Duration::from_secs(24 * 3600);
 const REDIRECTS: u32 = 3;
 /// Connections kept open to one host: as many as are fetched at once.
 const IDLE: usize = 8;
+/// The same to all hosts together: the logs of the world, and as many again that are catching up.
+const IDLE_OVERALL: usize = 80;
+/// How long an idle one is kept: a quiet log is looked at every 15 s, and then finds it open.
+const IDLE_FOR: Duration = Duration::from_secs(30);
+/// What a connection reads at once, and writes: it holds both for as long as it is open. A request
+/// is some hundred bytes; the head of an answer has to fit in.
+const READ_BUFFER: usize = 64 * 1024;
+const WRITE_BUFFER: usize = 16 * 1024;
 /// Characters of a refusal's own words that are shown.
 const WORDS: usize = 200;
 
@@ -137,7 +145,11 @@ impl Client {
             .timeout_global(Some(deadline))
             .http_status_as_error(false)
             .max_redirects(REDIRECTS)
+            .max_idle_connections(IDLE_OVERALL)
             .max_idle_connections_per_host(IDLE)
+            .max_idle_age(IDLE_FOR)
+            .input_buffer_size(READ_BUFFER)
+            .output_buffer_size(WRITE_BUFFER)
             .proxy(proxy)
             .tls_config(tls)
             .user_agent(user_agent(settings.contact))
@@ -162,7 +174,8 @@ impl Client {
             429 | 503 => {
                 let header = answer.headers().get(RETRY_AFTER);
                 let asked = header.and_then(|value| value.to_str().ok());
-                let retry_after = asked.and_then(|text| retry_after(text, Timestamp::now()));
+                let retry_after =
+                    asked.and_then(|text| retry_after(text, Timestamp::now(), LONGEST_STAY_AWAY));
                 Err(HttpFault::Busy { status, retry_after })
             }
             400..=499 => {
@@ -179,21 +192,6 @@ impl Client {
 fn user_agent(contact: Option<&str>) -> String {
     let name = concat!("certstream/", env!("CARGO_PKG_VERSION"));
     contact.map_or_else(|| name.to_owned(), |contact| format!("{name} (+{contact})"))
-}
-
-/// How long the value of a `Retry-After` header asks us to stay away, bounded: it is a number of
-/// seconds or an HTTP date (RFC 9110, section 10.2.3).
-#[must_use]
-pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let asked = match value.trim().parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
-            // A date that has passed asks for nothing.
-            Duration::try_from(date.duration_since(now)).unwrap_or_default()
-        }
-    };
-    Some(asked.min(LONGEST_STAY_AWAY))
 }
 
 fn fault(error: ureq::Error, limit: usize) -> HttpFault {
@@ -237,16 +235,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_after_is_read_in_both_forms_and_bounded() {
-        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
-        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
-        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(retry_after(date, now), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("Sun, 06 Nov 2094 08:49:37 GMT", now), None, "a wrong weekday");
-        assert_eq!(retry_after("3600", now), Some(Duration::from_secs(3600)), "as asked");
-        assert_eq!(retry_after("99999999", now), Some(LONGEST_STAY_AWAY));
-        assert_eq!(retry_after("soon", now), None);
+    fn a_server_that_asks_for_hours_gets_them() {
+        use std::io::{BufRead, BufReader, Write};
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", server.local_addr().unwrap());
+        let serving = std::thread::spawn(move || {
+            let (mut client, _) = server.accept().unwrap();
+            let request = BufReader::new(client.try_clone().unwrap());
+            let lines = request.lines().map(Result::unwrap);
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7200\r\n\
+                          Content-Length: 0\r\nConnection: close\r\n\r\n";
+            client.write_all(answer.as_bytes()).unwrap();
+        });
+        let client = Client::new(HttpSettings::default(), Duration::from_secs(10)).unwrap();
+        let asked = match client.get(&url, 100) {
+            Err(HttpFault::Busy { status: 429, retry_after }) => retry_after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(asked, Some(Duration::from_secs(7200)));
+        serving.join().unwrap();
     }
 
     #[test]

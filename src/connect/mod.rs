@@ -1,4 +1,4 @@
-//! Outgoing connections: name resolution, TCP, TLS, deadlines.
+//! Outgoing connections: name resolution, TCP, proxies, TLS, deadlines.
 //!
 //! Owns the opening of every connection this program makes, for all feeds, so that time limits,
 //! stop and trust are settled in one place ([`open`]). What is spoken over a connection is the
@@ -7,6 +7,8 @@
 mod addresses;
 mod fault;
 pub mod http;
+mod proxy;
+mod retry_after;
 mod socket;
 mod tls;
 
@@ -21,6 +23,8 @@ use native_tls::TlsStream;
 use rustix::event::PollFlags;
 
 pub use fault::ConnectFault;
+pub use proxy::Proxy;
+pub use retry_after::retry_after;
 pub use socket::{Socket, sleep};
 pub use tls::Trust;
 
@@ -35,6 +39,27 @@ pub struct Target {
     pub port: u16,
 }
 
+impl Target {
+    /// `HOST:PORT`, as it stands in a URL.
+    fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// The way to a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<'r> {
+    /// The server.
+    pub target: &'r Target,
+    /// Whom to trust; none: the connection is not secured.
+    pub trust: Option<&'r Trust>,
+    /// Through which proxy; none: directly.
+    pub proxy: Option<&'r Proxy>,
+}
+
 /// An open connection, plain or secured.
 #[derive(Debug)]
 pub enum Connection<'s> {
@@ -44,7 +69,7 @@ pub enum Connection<'s> {
     Secured(Box<TlsStream<Socket<'s>>>),
 }
 
-/// Opens a connection to `target`, secured when `trust` is given, before `deadline`.
+/// Opens a connection along `route`, before `deadline`.
 ///
 /// Until told otherwise, reads and writes of the connection wait until the same deadline, so
 /// that it covers what the caller does first (an upgrade, a request) as well.
@@ -52,20 +77,41 @@ pub enum Connection<'s> {
 /// # Errors
 /// Why there is no connection; [`ConnectFault::Stopped`] when the stop was requested meanwhile.
 pub fn open<'s>(
-    target: &Target,
-    trust: Option<&Trust>,
+    route: Route<'_>,
     deadline: Instant,
     stop: &'s Stop,
 ) -> Result<Connection<'s>, ConnectFault> {
-    let tcp = reach(target, deadline, stop)?;
-    let socket = Socket::new(tcp, stop, deadline).map_err(ConnectFault::Local)?;
-    let Some(trust) = trust else { return Ok(Connection::Plain(socket)) };
-    match trust.secure(&target.host, socket) {
-        Ok(stream) => Ok(Connection::Secured(Box::new(stream))),
-        // Whatever the handshake made of it, the stop is the reason.
-        Err(_) if stop.is_requested() => Err(ConnectFault::Stopped),
-        Err(fault) => Err(fault),
+    let socket = reach_through(route, deadline, stop)?;
+    let secured = match route.trust {
+        None => return Ok(Connection::Plain(socket)),
+        Some(trust) => trust.secure(&route.target.host, socket),
+    };
+    // Whatever the handshake made of it, the stop is the reason.
+    secured.map(|stream| Connection::Secured(Box::new(stream))).map_err(|f| or_stopped(f, stop))
+}
+
+/// Connects to the server, by way of the proxy where there is one.
+fn reach_through<'s>(
+    route: Route<'_>,
+    deadline: Instant,
+    stop: &'s Stop,
+) -> Result<Socket<'s>, ConnectFault> {
+    let first = route.proxy.map_or(route.target, Proxy::target);
+    let tcp = reach(first, deadline, stop).map_err(|fault| match fault {
+        ConnectFault::Stopped | ConnectFault::Local(_) => fault,
+        fault if route.proxy.is_some() => ConnectFault::ProxyUnreachable(Box::new(fault)),
+        fault => fault,
+    })?;
+    let mut socket = Socket::new(tcp, stop, deadline).map_err(ConnectFault::Local)?;
+    if let Some(proxy) = route.proxy {
+        proxy.tunnel(&mut socket, route.target).map_err(|fault| or_stopped(fault, stop))?;
     }
+    Ok(socket)
+}
+
+/// `fault`, unless it is that of a stop.
+fn or_stopped(fault: ConnectFault, stop: &Stop) -> ConnectFault {
+    if stop.is_requested() { ConnectFault::Stopped } else { fault }
 }
 
 /// Resolves and connects on a thread of its own, which nobody joins: `getaddrinfo` can take as
@@ -170,6 +216,15 @@ mod tests {
         Target { host: host.into(), port }
     }
 
+    /// Opens a connection without TLS or proxy.
+    fn connect<'s>(
+        target: &Target,
+        deadline: Instant,
+        stop: &'s Stop,
+    ) -> Result<Connection<'s>, ConnectFault> {
+        open(Route { target, trust: None, proxy: None }, deadline, stop)
+    }
+
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(10)
     }
@@ -180,7 +235,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let stop = Stop::new().unwrap();
-        assert!(open(&target("localhost", port), None, soon(), &stop).is_ok());
+        assert!(connect(&target("localhost", port), soon(), &stop).is_ok());
     }
 
     #[test]
@@ -189,10 +244,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let closed = open(&target("127.0.0.1", port), None, soon(), &stop).unwrap_err();
+        let closed = connect(&target("127.0.0.1", port), soon(), &stop).unwrap_err();
         assert!(matches!(closed, ConnectFault::Unreachable(_)), "{closed}");
         // Not a name at all, so that no resolver is asked.
-        let unknown = open(&target("no host", 80), None, soon(), &stop).unwrap_err();
+        let unknown = connect(&target("no host", 80), soon(), &stop).unwrap_err();
         assert!(matches!(unknown, ConnectFault::Unresolved(_)), "{unknown}");
     }
 
@@ -200,14 +255,14 @@ mod tests {
     fn a_stop_is_noticed_before_anything_is_connected() {
         let stop = Stop::new().unwrap();
         stop.request();
-        let stopped = open(&target("127.0.0.1", 9), None, soon(), &stop).unwrap_err();
+        let stopped = connect(&target("127.0.0.1", 9), soon(), &stop).unwrap_err();
         assert!(matches!(stopped, ConnectFault::Stopped), "{stopped}");
     }
 
     #[test]
     fn a_deadline_bounds_the_connecting() {
         let stop = Stop::new().unwrap();
-        let late = open(&target("127.0.0.1", 9), None, Instant::now(), &stop).unwrap_err();
+        let late = connect(&target("127.0.0.1", 9), Instant::now(), &stop).unwrap_err();
         assert!(matches!(late, ConnectFault::TimedOut(_)), "{late}");
     }
 }

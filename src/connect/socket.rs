@@ -62,6 +62,8 @@ pub struct Socket<'s> {
     stop: &'s Stop,
     /// Until when reads and writes wait; none: they never do.
     deadline: Option<Instant>,
+    /// When the caller wants to look up, though more may have arrived.
+    look_up: Option<Instant>,
 }
 
 impl<'s> Socket<'s> {
@@ -73,12 +75,19 @@ impl<'s> Socket<'s> {
         tcp.set_nonblocking(true)?;
         // Pings and pongs are a few bytes each and must not wait for company.
         tcp.set_nodelay(true)?;
-        Ok(Self { tcp, stop, deadline: Some(deadline) })
+        Ok(Self { tcp, stop, deadline: Some(deadline), look_up: None })
     }
 
     /// From here on reads and writes do not wait; [`wait`](Self::wait) does.
     pub fn stop_waiting(&mut self) {
         self.deadline = None;
+    }
+
+    /// From `at` on there is nothing to read, whatever has arrived, until told otherwise. The
+    /// layers above read on for as long as what they get makes no message: a peer that sends such
+    /// pieces without pause would else keep the caller from its deadlines.
+    pub fn look_up_at(&mut self, at: Instant) {
+        self.look_up = Some(at);
     }
 
     /// Waits until the socket can be read (or, with `to_write`, written), the stop is requested,
@@ -120,7 +129,7 @@ impl Read for Socket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // Before the attempt, so that a peer which sends without pause cannot hide the stop. A
         // write needs no such check: a last word may still leave if it need not wait.
-        if self.stop.is_requested() {
+        if self.stop.is_requested() || self.look_up.is_some_and(|at| Instant::now() >= at) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.until_deadline(PollFlags::IN, |tcp| tcp.read(buffer))
@@ -215,5 +224,21 @@ mod tests {
         far.write_all(b"x").unwrap();
         socket.wait(false, deadline).unwrap();
         assert_eq!(socket.read(&mut [0; 8]).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_caller_can_look_up_from_a_peer_that_always_sends() {
+        let (near, mut far) = pair();
+        let stop = Stop::new().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut socket = Socket::new(near, &stop, deadline).unwrap();
+        socket.stop_waiting();
+        far.write_all(b"xy").unwrap();
+        socket.wait(false, deadline).unwrap();
+        socket.look_up_at(Instant::now());
+        assert_eq!(socket.read(&mut [0; 1]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(socket.write(b"x").unwrap(), 1, "what we say may leave");
+        socket.look_up_at(deadline);
+        assert_eq!(socket.read(&mut [0; 1]).unwrap(), 1);
     }
 }

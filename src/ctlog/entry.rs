@@ -11,8 +11,9 @@ use crate::update::MAX_FRAME;
 
 /// Bytes of the index in front of an entry's frame.
 const INDEX_BYTES: usize = 8;
-/// Bytes an entry may have. With its index it makes a frame that is not too large; RFC 6962 allows
-/// certificates to nearly as much, no log takes one of a hundredth of it.
+/// Bytes an entry may have on its way through the program: with its index it makes a frame that is
+/// not too large. RFC 6962 allows certificates to nearly as much, no log takes one of a hundredth of
+/// it.
 pub const MAX_ENTRY: usize = MAX_FRAME - INDEX_BYTES;
 /// Bytes of a SHA-256 hash.
 const HASH: usize = 32;
@@ -42,7 +43,8 @@ pub struct Entry<'a> {
     pub timestamp: u64,
     /// What it was made from.
     pub kind: EntryKind,
-    /// DER of the certificate; of a precertificate the DER of its TBSCertificate, without poison.
+    /// DER of the certificate; of a precertificate the DER of its TBSCertificate, without poison. As
+    /// the log has it: it may be no certificate.
     pub certificate: &'a [u8],
     /// SHA-256 of the issuer's public key; given for a precertificate alone.
     pub issuer_key_hash: Option<&'a [u8; HASH]>,
@@ -51,8 +53,8 @@ pub struct Entry<'a> {
     /// Its index in the log, as the `leaf_index` extension has it. Logs of static-ct-api must
     /// write it; of one that does not, or not well, there is none.
     pub leaf_index: Option<u64>,
-    /// SHA-256 of each certificate of the chain, one after another; empty where it is not known.
-    /// Not covered by the signature.
+    /// SHA-256 of each certificate of the chain, one after another; empty where it is not known, or
+    /// is no whole number of them. Not covered by the signature.
     pub fingerprints: &'a [u8],
 }
 
@@ -73,13 +75,9 @@ impl<'a> Entry<'a> {
             EntryKind::Precert => Some(wire.string::<3>()?).filter(|der| !der.is_empty()),
         };
         let fingerprints = wire.string::<2>()?;
-        if !fingerprints.len().is_multiple_of(HASH) {
-            return Err(EntryFault::BadFingerprints);
-        }
+        let whole = fingerprints.len().is_multiple_of(HASH);
+        let fingerprints = if whole { fingerprints } else { &[] };
         let leaf = &bytes[..bytes.len() - wire.0.len()];
-        if leaf.len() > MAX_ENTRY {
-            return Err(EntryFault::TooLarge);
-        }
         let Signed { timestamp, kind, issuer_key_hash, certificate, leaf_index } = signed;
         Ok(Self {
             leaf,
@@ -92,6 +90,17 @@ impl<'a> Entry<'a> {
             leaf_index,
             fingerprints,
         })
+    }
+
+    /// The entry as a `TileLeaf` of what is signed alone: without the precertificate as submitted,
+    /// and without fingerprints.
+    #[must_use]
+    pub fn signed_alone(&self) -> Vec<u8> {
+        let empty: &[u8] = match self.kind {
+            EntryKind::X509 => &[0, 0],
+            EntryKind::Precert => &[0, 0, 0, 0, 0],
+        };
+        [self.timestamped, empty].concat()
     }
 
     /// The hash by which the entry stands in the log's Merkle tree (RFC 6962, section 2.1).
@@ -123,9 +132,6 @@ impl<'a> Signed<'a> {
             _ => return Err(EntryFault::UnknownType),
         };
         let certificate = wire.string::<3>()?;
-        if certificate.is_empty() {
-            return Err(EntryFault::NoCertificate);
-        }
         let leaf_index = leaf_index(wire.string::<2>()?);
         Ok(Self { timestamp, kind, issuer_key_hash, certificate, leaf_index })
     }

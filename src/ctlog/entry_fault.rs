@@ -12,10 +12,6 @@ pub enum EntryFault {
     TrailingBytes,
     /// Neither a certificate nor a precertificate.
     UnknownType,
-    /// No certificate inside.
-    NoCertificate,
-    /// The fingerprints of the chain are no whole number of SHA-256 hashes.
-    BadFingerprints,
     /// Larger than [`MAX_ENTRY`](super::MAX_ENTRY).
     TooLarge,
     /// Its place in the tile is not there: the tile holds fewer entries.
@@ -34,12 +30,10 @@ pub enum EntryFault {
 
 impl EntryFault {
     /// Every fault, in the order of their counters.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 10] = [
         Self::CutShort,
         Self::TrailingBytes,
         Self::UnknownType,
-        Self::NoCertificate,
-        Self::BadFingerprints,
         Self::TooLarge,
         Self::TooFewEntries,
         Self::TooManyEntries,
@@ -49,6 +43,12 @@ impl EntryFault {
         Self::UnknownLeaf,
     ];
 
+    /// Whether it is the log's own doing: bytes that were lost or added on the way look otherwise.
+    #[must_use]
+    pub fn is_in_the_log(self) -> bool {
+        self == Self::UnknownType
+    }
+
     /// The fault in a few words, as counters and reports show it.
     #[must_use]
     pub fn reason(self) -> &'static str {
@@ -56,8 +56,6 @@ impl EntryFault {
             Self::CutShort => "entry cut short",
             Self::TrailingBytes => "bytes after the entry",
             Self::UnknownType => "unknown entry type",
-            Self::NoCertificate => "no certificate in the entry",
-            Self::BadFingerprints => "malformed chain fingerprints",
             Self::TooLarge => "entry too large",
             Self::TooFewEntries => "too few entries",
             Self::TooManyEntries => "too many entries",

@@ -10,12 +10,22 @@ use simd_json::tape::Value;
 
 use super::entry::Signed;
 use super::wire::Wire;
-use super::{EntryFault, EntryKind, MAX_ENTRY, write_frame};
+use super::{EntryFault, EntryKind, Hash, MAX_ENTRY, leaf_hash, write_frame};
 
 /// How deep the JSON may nest: an answer reaches 3.
 const MAX_DEPTH: usize = 16;
 /// Version and leaf type in front of what the log signs: both zero.
 const LEAF_HEADER: [u8; 2] = [0, 0];
+
+/// Why an entry cannot be read, and what is known of it all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeafFault {
+    /// What is wrong with it.
+    pub fault: EntryFault,
+    /// The hash by which what was sent stands in the log's tree, where there is a leaf at all: that
+    /// takes no understanding of what the leaf says.
+    pub leaf_hash: Option<Hash>,
+}
 
 /// Reads the entries from index `first` on and hands each to `take`: its index, then its frame
 /// (see [`read_frame`](super::read_frame)) or why there is none. Says how many there were: fewer
@@ -29,7 +39,7 @@ const LEAF_HEADER: [u8; 2] = [0, 0];
 pub fn read_get_entries(
     page: &mut [u8],
     first: u64,
-    mut take: impl FnMut(u64, Result<&[u8], EntryFault>),
+    mut take: impl FnMut(u64, Result<&[u8], LeafFault>),
 ) -> Result<usize, EntryFault> {
     let mut buffers = Buffers::with_max_depth(page.len(), MAX_DEPTH);
     let tape =
@@ -58,9 +68,19 @@ struct Converter {
 
 impl Converter {
     /// The frame of the entry at `index`.
-    fn convert(&mut self, index: u64, entry: &Value<'_, '_>) -> Result<&[u8], EntryFault> {
+    fn convert(&mut self, index: u64, entry: &Value<'_, '_>) -> Result<&[u8], LeafFault> {
         let leaf = entry.get("leaf_input").and_then(|leaf| leaf.into_string());
-        decode(leaf.ok_or(EntryFault::WrongShape)?, &mut self.leaf)?;
+        let leaf = leaf.ok_or(EntryFault::WrongShape);
+        leaf.and_then(|leaf| decode(leaf, &mut self.leaf))
+            .map_err(|fault| LeafFault { fault, leaf_hash: None })?;
+        match self.frame(index, entry) {
+            Ok(()) => Ok(&self.frame),
+            Err(fault) => Err(LeafFault { fault, leaf_hash: Some(leaf_hash(&[&self.leaf])) }),
+        }
+    }
+
+    /// Writes the frame of the entry at `index`, of which the leaf has been decoded.
+    fn frame(&mut self, index: u64, entry: &Value<'_, '_>) -> Result<(), EntryFault> {
         let mut wire = Wire(&self.leaf);
         if wire.bytes(LEAF_HEADER.len())? != LEAF_HEADER {
             return Err(EntryFault::UnknownLeaf);
@@ -78,17 +98,16 @@ impl Converter {
                 decode(extra, &mut self.extra).ok()?;
                 Wire(&self.extra).string::<3>().ok()
             });
-            let submitted = submitted.unwrap_or_default();
+            // Nor does the entry suffer from one that it cannot travel with.
+            let room = MAX_ENTRY.saturating_sub(self.frame.len());
+            let submitted = submitted.filter(|der| der.len() <= room).unwrap_or_default();
             // It was read behind a length of three bytes.
             self.frame.extend_from_slice(&(submitted.len() as u32).to_be_bytes()[1..]);
             self.frame.extend_from_slice(submitted);
         }
         // Fingerprints of the chain: none.
         self.frame.extend_from_slice(&[0, 0]);
-        if self.frame.len() > MAX_ENTRY {
-            return Err(EntryFault::TooLarge);
-        }
-        Ok(&self.frame)
+        Ok(())
     }
 }
 

@@ -86,6 +86,14 @@ impl HashTiles {
         hash.ok_or_else(|| HashFault::Edge { size: self.size }.into())
     }
 
+    /// The leaf hashes of the data tile `number`.
+    ///
+    /// # Errors
+    /// When they cannot be proven.
+    pub fn leaves<T: Tiles>(&mut self, number: u64, tiles: &mut T) -> Result<&[Hash], T::Fault> {
+        self.proven(0, number, tiles)
+    }
+
     /// The leaf hashes of the data tile at the right edge; none when all tiles are full.
     ///
     /// # Errors
@@ -250,6 +258,8 @@ mod tests {
                 }
             }
             assert_eq!(tree.edge_leaves(&mut served).unwrap(), &leaves[size / 256 * 256..size]);
+            let first = tree.leaves(0, &mut served).unwrap();
+            assert_eq!(first, &leaves[..size.min(256)]);
             for earlier in [0, 1, size / 3, size / 2, size - 1, size] {
                 let frontier = tree.frontier(earlier as u64, &mut served).unwrap();
                 assert_eq!(frontier.root(), defined(&leaves[..earlier]), "{earlier} of {size}");

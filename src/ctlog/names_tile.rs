@@ -1,7 +1,8 @@
 //! Names tiles, Sunlight's extension of static-ct-api: a JSON line of names for each entry.
 //!
-//! Owns the reading of the lines by simd-json into reused buffers. Nothing in a names tile is
-//! covered by the log's signature.
+//! Owns what a tile must hold and how each line of it is read: directly where it has the usual form
+//! (`names_line`), else by simd-json into reused buffers. Nothing in a names tile is covered by the
+//! log's signature.
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use simd_json::tape::{Array, Value};
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
 use super::certificate::visit_names;
+use super::names_line::{PlainLine, PlainNames};
 use super::{EntryFault, TileFault};
 
 /// How deep a line's JSON may nest: lines reach 3.
@@ -21,8 +23,15 @@ const KEPT_BYTES: usize = 256 * 1024;
 #[derive(Clone, Copy)]
 pub struct NamedEntry<'t> {
     timestamp: Option<u64>,
-    dns: Option<Array<'t, 't>>,
+    dns: Dns<'t>,
     common_name: Option<&'t str>,
+}
+
+/// The list of names, by the way the line was read.
+#[derive(Clone, Copy)]
+enum Dns<'t> {
+    Plain(PlainNames<'t>),
+    Json(Option<Array<'t, 't>>),
 }
 
 impl NamedEntry<'_> {
@@ -35,8 +44,13 @@ impl NamedEntry<'_> {
     /// Hands the names to `visit`, as [`names`](super::names) would those of the certificate. What
     /// is no text in the list is passed over.
     pub fn names(&self, visit: impl FnMut(&str)) {
-        let dns = self.dns.into_iter().flat_map(|dns| dns.iter());
-        visit_names(dns.filter_map(|name| name.into_string()), self.common_name, visit);
+        match self.dns {
+            Dns::Plain(names) => visit_names(names, self.common_name, visit),
+            Dns::Json(list) => {
+                let names = list.into_iter().flat_map(|list| list.iter());
+                visit_names(names.filter_map(|name| name.into_string()), self.common_name, visit);
+            }
+        }
     }
 }
 
@@ -97,7 +111,11 @@ impl NamesTileReader {
         let mut rest = tile;
         for _ in 0..lines {
             let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            self.read_line(&rest[..end], &mut take);
+            let line = &rest[..end];
+            match PlainLine::read(line) {
+                Some(line) => take(Ok(line.into())),
+                None => self.parse_line(line, &mut take),
+            }
             rest = rest.get(end + 1..).unwrap_or_default();
         }
         if self.scratch.capacity() > KEPT_BYTES {
@@ -106,7 +124,7 @@ impl NamesTileReader {
         Ok(())
     }
 
-    fn read_line(
+    fn parse_line(
         &mut self,
         line: &[u8],
         take: &mut impl FnMut(Result<NamedEntry<'_>, EntryFault>),
@@ -130,13 +148,20 @@ impl NamesTileReader {
     }
 }
 
+impl<'t> From<PlainLine<'t>> for NamedEntry<'t> {
+    fn from(line: PlainLine<'t>) -> Self {
+        let PlainLine { timestamp, common_name, dns } = line;
+        Self { timestamp: Some(timestamp), dns: Dns::Plain(dns), common_name }
+    }
+}
+
 fn named_entry<'t>(line: &Value<'t, 't>) -> Result<NamedEntry<'t>, EntryFault> {
     let line = line.as_object().ok_or(EntryFault::WrongShape)?;
-    let mut entry = NamedEntry { timestamp: None, dns: None, common_name: None };
+    let mut entry = NamedEntry { timestamp: None, dns: Dns::Json(None), common_name: None };
     for (key, value) in line.iter() {
         match key {
             "Timestamp" => entry.timestamp = value.as_u64(),
-            "DNS" => entry.dns = value.as_array(),
+            "DNS" => entry.dns = Dns::Json(value.as_array()),
             // A log that writes it in another form than an object of texts names no host by it.
             "Subject" => entry.common_name = value.get("CommonName").and_then(|n| n.into_string()),
             _ => {}

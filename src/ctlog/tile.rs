@@ -27,27 +27,41 @@ impl fmt::Display for TileFault {
 
 /// Reads the `width` entries of a data tile, in order.
 ///
-/// All or none: where an entry ends is written in the entry alone, so that behind a bad one
-/// nothing can be trusted to begin.
+/// All or none; what stands before a bad entry, [`begin_of_data_tile`] gives.
 ///
 /// # Errors
 /// The first fault. A tile that holds fewer or more entries than `width` is at fault too.
 pub fn read_data_tile(tile: &[u8], width: usize) -> Result<Vec<Entry<'_>>, TileFault> {
+    match begin_of_data_tile(tile, width) {
+        (entries, None) => Ok(entries),
+        (_, Some(fault)) => Err(fault),
+    }
+}
+
+/// Reads the entries of a data tile, `width` at most, up to the first fault, and says which that
+/// is. Where an entry ends is written in the entry alone, so that behind a bad one nothing can be
+/// trusted to begin.
+#[must_use]
+pub fn begin_of_data_tile(tile: &[u8], width: usize) -> (Vec<Entry<'_>>, Option<TileFault>) {
     let mut entries = Vec::with_capacity(width.min(FULL));
     let mut rest = tile;
-    while entries.len() < width {
-        let at_fault = |fault| TileFault { place: entries.len(), fault };
-        if rest.is_empty() {
-            return Err(at_fault(EntryFault::TooFewEntries));
-        }
-        let entry = Entry::parse(rest).map_err(at_fault)?;
-        rest = &rest[entry.leaf.len()..];
-        entries.push(entry);
-    }
-    if !rest.is_empty() {
-        return Err(TileFault { place: width, fault: EntryFault::TooManyEntries });
-    }
-    Ok(entries)
+    let fault = loop {
+        let fault = match (rest.is_empty(), entries.len() < width) {
+            (true, false) => break None,
+            (true, true) => EntryFault::TooFewEntries,
+            (false, false) => EntryFault::TooManyEntries,
+            (false, true) => match Entry::parse(rest) {
+                Ok(entry) => {
+                    rest = &rest[entry.leaf.len()..];
+                    entries.push(entry);
+                    continue;
+                }
+                Err(fault) => fault,
+            },
+        };
+        break Some(TileFault { place: entries.len(), fault });
+    };
+    (entries, fault)
 }
 
 #[cfg(test)]

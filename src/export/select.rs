@@ -5,7 +5,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, named_params};
 
 use super::{Fault, Filter};
-use crate::domain::Views;
+use crate::domain::{Views, is_mixed_script};
 use crate::error::Error;
 use crate::record::{Record, escape};
 use crate::store;
@@ -107,8 +107,10 @@ impl<'a> Selection<'a> {
         };
         let columns = "d.domain, d.id, d.registered_domain, d.first_seen, d.last_seen, d.sightings";
         self.each(columns, |row| {
+            let domain = domain_of(row, 0)?;
             let mut record = Record {
-                domain: domain_of(row, 0)?,
+                mixed_script: is_mixed_script(&domain),
+                domain,
                 registered_domain: row.get(2)?,
                 first_seen: row.get(3)?,
                 last_seen: row.get(4)?,

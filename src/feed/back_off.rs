@@ -17,11 +17,13 @@ impl BackOff {
         Self { first, longest, ceiling: first.min(longest) }
     }
 
-    /// The next pause; never shorter than the server asked for.
+    /// The next pause; never shorter than the server asked for, and up to a tenth longer: it
+    /// has asked others too.
     pub fn next(&mut self, asked: Option<Duration>) -> Duration {
         let pause = self.ceiling.mul_f64(fastrand::f64());
         self.ceiling = self.ceiling.saturating_mul(2).min(self.longest);
-        pause.max(asked.unwrap_or_default())
+        let asked = asked.unwrap_or_default().mul_f64(1.0 + fastrand::f64() / 10.0);
+        pause.max(asked)
     }
 
     /// Starts afresh.
@@ -50,6 +52,7 @@ mod tests {
     fn a_server_that_asks_for_more_gets_it() {
         let mut back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(60));
         let asked = Duration::from_secs(300);
-        assert_eq!(back_off.next(Some(asked)), asked);
+        let pause = back_off.next(Some(asked));
+        assert!((asked..=asked.mul_f64(1.1)).contains(&pause), "{pause:?}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::matcher::Engine;
 use crate::record::{escape, escape_json};
-use crate::rule::{Place, Rule, Syntax};
+use crate::rule::{Pattern, Place, Rule, Syntax};
 
 /// What kind of thing is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub fn findings(engine: &Engine) -> Vec<Finding> {
     let subsumers = subsumed::subsumers(engine);
     let mut patterns = std::collections::HashMap::new();
     for (rule, index) in rules.rules.iter().zip(0..) {
-        if is_dead(&rule.pattern.syntax) {
+        if is_dead(&rule.pattern) {
             let why = "no host name can match it".to_owned();
             findings.push(Finding::of(rule, Kind::Dead, why));
             continue;
@@ -141,12 +141,16 @@ pub fn findings(engine: &Engine) -> Vec<Finding> {
     findings
 }
 
-/// Whether every match would need a byte that no domain holds.
-fn is_dead(syntax: &Syntax) -> bool {
-    match syntax {
-        Syntax::Regular(hir) => needs_the_impossible(hir),
-        Syntax::Backtracking { outline, .. } => needs_the_impossible(outline),
-    }
+/// Whether every match would need a byte that no form of a domain holds.
+fn is_dead(pattern: &Pattern) -> bool {
+    let (Syntax::Regular(hir) | Syntax::Backtracking { outline: hir, .. }) = &pattern.syntax;
+    // What no A-label holds, a Unicode form may.
+    let in_unicode = || !pattern.may_have_other_literals() || dead_in_unicode(pattern);
+    needs_the_impossible(hir) && in_unicode()
+}
+
+fn dead_in_unicode(pattern: &Pattern) -> bool {
+    pattern.unicode().is_none_or(|hir| needs_the_impossible(&hir))
 }
 
 fn needs_the_impossible(hir: &Hir) -> bool {
@@ -165,9 +169,9 @@ fn needs_the_impossible(hir: &Hir) -> bool {
     }
 }
 
-/// Whether a sanitised domain can hold the byte.
+/// Whether a sanitised domain, or its Unicode form, can hold the byte.
 fn is_possible(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | 0x80..)
 }
 
 #[cfg(test)]
@@ -199,7 +203,15 @@ mod tests {
         for (pattern, kind) in table {
             assert_eq!(kinds(&[pattern], &[]), [(pattern.to_owned(), kind)], "{pattern}");
         }
-        assert!(kinds(&["paypal", "(secure|login).*bank"], &["example.com"]).is_empty());
+        let sound = ["paypal", "(secure|login).*bank", "é", "[éè]x", r"\p{Cyrillic}{3}", "ä(?=x)"];
+        assert!(kinds(&sound[..2], &["example.com"]).is_empty());
+        // What no A-label holds, a Unicode form may: such a rule is not dead.
+        for pattern in sound {
+            assert!(
+                kinds(&[pattern], &[]).iter().all(|(_, kind)| *kind != Kind::Dead),
+                "{pattern}"
+            );
+        }
     }
 
     #[test]

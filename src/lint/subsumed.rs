@@ -95,6 +95,8 @@ mod tests {
         }
         // One of two texts it needs is not enough.
         assert_eq!(of(&["paypal", "paypal-x|icloud"]), [None, None]);
+        // In a Unicode form it may match what holds no `munchen`.
+        assert_eq!(of(&["munchen", "m[uü]nchen"]), [None, None]);
         // What has no literal is not what makes others needless: it is a fault of its own.
         assert_eq!(of(&["[a-z]+", "paypal"]), [None, None]);
     }

@@ -1,7 +1,7 @@
 //! The engine: the compiled form of a rule set, shared by all matcher threads.
 //!
-//! Owns the way from a block of domains to hits: prefilter, verify, `exclude`, `allow`. Knows
-//! nothing of certificates or channels.
+//! Owns the way from a block of domains to hits: prefilter, verify, `exclude`, `allow`, in every
+//! view of a domain. Knows nothing of certificates or channels.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,9 @@ use regex_automata::PatternSet;
 
 use super::literal::Literals;
 use super::prefilter::{Candidate, Prefilter};
-use super::verify::{self, AlwaysTried, Cache, Verdict, Verifier};
+use super::side::SideBlock;
+use super::unicode::{Programs, UnicodeCandidates};
+use super::verify::{self, AlwaysTried, Cache, Verdict};
 use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
@@ -25,6 +27,8 @@ pub struct Engine {
     compiled: Vec<Compiled>,
     prefilter: Prefilter,
     always: AlwaysTried,
+    /// What lines need that are not ASCII.
+    unicode: UnicodeCandidates,
     allow: HashSet<Box<str>>,
 }
 
@@ -32,17 +36,40 @@ pub struct Engine {
 #[derive(Debug)]
 struct Compiled {
     literals: Literals,
-    verifier: Verifier,
-    exclude: Vec<Verifier>,
+    /// Whether its literals are good for ASCII alone.
+    ascii_only: bool,
+    programs: Programs,
+    exclude: Vec<Programs>,
 }
 
 /// What a matcher thread needs to use the engine; reused from block to block.
 #[derive(Debug)]
 pub struct Scratch {
     candidates: Vec<Candidate>,
+    side: SideBlock,
+    /// The hits on the side block.
+    side_hits: Vec<(u32, Hit)>,
     matched: PatternSet,
     /// By rule: the states of its lazy DFA, where it has one, then those of its excludes.
     caches: Vec<Vec<Cache>>,
+}
+
+impl Scratch {
+    /// Labels of the last block that begin `xn--` and do not decode.
+    #[must_use]
+    pub fn invalid_labels(&self) -> usize {
+        self.side.invalid_labels()
+    }
+}
+
+/// What a domain is called: its A-label form, and its Unicode form where that is another. What it
+/// looks like is no name of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'d> {
+    /// As it is stored.
+    pub domain: &'d str,
+    /// As it is shown.
+    pub unicode: Option<&'d str>,
 }
 
 /// Why a candidate is no hit.
@@ -80,8 +107,12 @@ impl Engine {
             })
             .collect();
         let always = AlwaysTried::new(&without);
+        let patterns = rules.rules.iter().map(|rule| &rule.pattern);
+        let unicode = UnicodeCandidates::new(
+            patterns.zip(compiled.iter().map(|compiled| &compiled.literals)),
+        )?;
         let allow = rules.allow.iter().map(|domain| domain.as_str().into()).collect();
-        Ok(Self { compiled, prefilter, always, allow, rules })
+        Ok(Self { compiled, prefilter, always, unicode, allow, rules })
     }
 
     /// The rules it was made of.
@@ -100,11 +131,13 @@ impl Engine {
         })
     }
 
-    /// The literals of which every match of a rule contains one; none for a rule that is tried on
-    /// every domain.
+    /// The literals of which every match of a rule contains one, in whichever view; none for a rule
+    /// that is tried on every domain, or that Unicode forms may match without them.
     #[must_use]
     pub fn required(&self, rule: RuleIndex) -> Option<&[Vec<u8>]> {
-        match &self.compiled[rule as usize].literals {
+        let compiled = &self.compiled[rule as usize];
+        match &compiled.literals {
+            _ if compiled.ascii_only => None,
             Literals::Required(set) | Literals::Exact(set) => Some(set),
             Literals::None { .. } => None,
         }
@@ -143,6 +176,8 @@ impl Engine {
     pub fn scratch(&self) -> Scratch {
         Scratch {
             candidates: Vec::new(),
+            side: SideBlock::default(),
+            side_hits: Vec::new(),
             matched: self.always.pattern_set(),
             caches: std::iter::repeat_with(Vec::new).take(self.compiled.len()).collect(),
         }
@@ -151,7 +186,7 @@ impl Engine {
     /// Calls `found` with each hit, by ascending domain and rule, and with what gave up.
     ///
     /// `block` holds sanitised domains, a newline behind each; `ends` where each ends (before
-    /// its newline), ascending. Returns how many candidates there were.
+    /// its newline), ascending. Returns how many candidates there were, in all views.
     pub fn hits(
         &self,
         block: &str,
@@ -159,80 +194,170 @@ impl Engine {
         scratch: &mut Scratch,
         mut found: impl FnMut(usize, Hit),
     ) -> usize {
+        let mut side = std::mem::take(&mut scratch.side);
+        side.fill(block, ends);
+        let mut side_hits = std::mem::take(&mut scratch.side_hits);
+        let mut count = self.side_hits(block, ends, &side, scratch, &mut side_hits);
+        let mut rest = side_hits.iter().copied().peekable();
+
         let mut candidates = std::mem::take(&mut scratch.candidates);
-        candidates.clear();
-        self.prefilter.candidates(block.as_bytes(), ends, &mut candidates);
-        if !self.always.is_empty() {
-            for (domain, index) in domains(block, ends).zip(0..) {
-                self.always.candidates(domain, &mut scratch.matched, |rule| {
-                    candidates.push((index, rule));
-                });
-            }
-        }
-        candidates.sort_unstable();
-        candidates.dedup();
+        self.line_candidates(block, ends, scratch, &mut candidates);
+        count += candidates.len();
         for (index, rule) in candidates.iter().copied() {
-            let domain = domain_at(block, ends, index as usize);
-            if let Ok(gave_up) = self.judge(domain, rule, scratch) {
-                found(index as usize, Hit { rule, views: Views::A_LABEL, gave_up });
+            while let Some((domain, hit)) =
+                rest.next_if(|(domain, hit)| (*domain, hit.rule) < (index, rule))
+            {
+                found(domain as usize, hit);
+            }
+            let other = rest.next_if(|(domain, hit)| (*domain, hit.rule) == (index, rule));
+            let called = self.called(block, ends, &side, index, rule);
+            let hit = self.judge(called, called.domain, rule, scratch).ok();
+            let hit = hit.map(|gave_up| Hit { rule, views: Views::A_LABEL, gave_up });
+            match (hit, other) {
+                (Some(hit), Some((_, other))) => found(index as usize, hit.joined(other)),
+                (Some(hit), None) | (None, Some((_, hit))) => found(index as usize, hit),
+                (None, None) => {}
             }
         }
+        rest.for_each(|(domain, hit)| found(domain as usize, hit));
+        scratch.candidates = candidates;
+        scratch.side_hits = side_hits;
+        scratch.side = side;
+        count
+    }
+
+    /// The hits on the side block of `block`, by ascending domain and rule, each once. Returns
+    /// how many candidates there were.
+    fn side_hits(
+        &self,
+        block: &str,
+        ends: &[u32],
+        side: &SideBlock,
+        scratch: &mut Scratch,
+        found: &mut Vec<(u32, Hit)>,
+    ) -> usize {
+        found.clear();
+        if side.is_empty() {
+            return 0;
+        }
+        let mut candidates = std::mem::take(&mut scratch.candidates);
+        self.line_candidates(side.text(), side.ends(), scratch, &mut candidates);
+        for (index, rule) in candidates.iter().copied() {
+            let (line, domain, views) = side.line(index as usize);
+            let called = self.called(block, ends, side, domain, rule);
+            if let Ok(gave_up) = self.judge(called, line, rule, scratch) {
+                found.push((domain, Hit { rule, views, gave_up }));
+            }
+        }
+        found.sort_unstable_by_key(|(domain, hit)| (*domain, hit.rule));
+        found.dedup_by(|(domain, hit), (kept_domain, kept)| {
+            let repeats = (*domain, hit.rule) == (*kept_domain, kept.rule);
+            if repeats {
+                *kept = kept.joined(*hit);
+            }
+            repeats
+        });
         scratch.candidates = candidates;
         scratch.candidates.len()
     }
 
-    /// The rules that the prefilter lets through for one domain, ascending.
-    pub fn candidates(&self, domain: &str, scratch: &mut Scratch) -> Vec<RuleIndex> {
+    /// What a domain of the block is called, as far as the rule's excludes ask.
+    fn called<'d>(
+        &self,
+        block: &'d str,
+        ends: &[u32],
+        side: &'d SideBlock,
+        domain: u32,
+        rule: RuleIndex,
+    ) -> Called<'d> {
+        let is_asked = !self.compiled[rule as usize].exclude.is_empty();
+        let unicode = if is_asked { side.unicode_form(domain) } else { None };
+        Called { domain: domain_at(block, ends, domain as usize), unicode }
+    }
+
+    /// Makes `found` the candidates on the lines of a block, which are any forms of domains:
+    /// ascending, each once.
+    fn line_candidates(
+        &self,
+        block: &str,
+        ends: &[u32],
+        scratch: &mut Scratch,
+        found: &mut Vec<Candidate>,
+    ) {
+        found.clear();
+        self.prefilter.candidates(block.as_bytes(), ends, found);
+        let is_ascii = block.is_ascii();
+        if !self.always.is_empty() {
+            for (line, index) in lines(block, ends).zip(0..) {
+                // The shared programs of the rules without a literal are in byte mode.
+                if is_ascii || line.is_ascii() {
+                    let add = |rule| found.push((index, rule));
+                    self.always.candidates(line, &mut scratch.matched, add);
+                }
+            }
+        }
+        if !is_ascii {
+            self.unicode.add(block, ends, found);
+        }
+        found.sort_unstable();
+        found.dedup();
+    }
+
+    /// The rules that the prefilter lets through for one form of a domain, ascending.
+    pub fn candidates(&self, form: &str, scratch: &mut Scratch) -> Vec<RuleIndex> {
         let mut found = Vec::new();
-        let block = format!("{domain}\n");
-        self.prefilter.candidates(block.as_bytes(), &[domain.len() as u32], &mut found);
-        let mut rules: Vec<RuleIndex> = found.into_iter().map(|(_, rule)| rule).collect();
-        self.always.candidates(domain, &mut scratch.matched, |rule| rules.push(rule));
-        rules.sort_unstable();
-        rules.dedup();
-        rules
+        self.line_candidates(&format!("{form}\n"), &[form.len() as u32], scratch, &mut found);
+        found.into_iter().map(|(_, rule)| rule).collect()
     }
 
-    /// Whether one rule hits one domain.
+    /// Whether one rule hits one domain as it is stored, whatever its other views.
     pub fn hits_rule(&self, domain: &str, rule: RuleIndex, scratch: &mut Scratch) -> bool {
+        let called = Called { domain, unicode: None };
         self.candidates(domain, scratch).contains(&rule)
-            && self.judge(domain, rule, scratch).is_ok()
+            && self.judge(called, domain, rule, scratch).is_ok()
     }
 
-    /// Whether the pattern of one rule matches one domain, whatever `exclude` and `allow` say.
+    /// Whether the pattern of one rule matches one domain as it is stored, whatever `exclude` and
+    /// `allow` say.
     pub fn hits_pattern(&self, domain: &str, rule: RuleIndex, scratch: &mut Scratch) -> bool {
+        let called = Called { domain, unicode: None };
         self.candidates(domain, scratch).contains(&rule)
-            && !matches!(self.judge(domain, rule, scratch), Err(Miss::Pattern))
+            && !matches!(self.judge(called, domain, rule, scratch), Err(Miss::Pattern))
     }
 
-    /// Whether a candidate is a hit; if so, whether its engine gave up on it.
+    /// Whether a candidate is a hit on one form of a domain; if so, whether its engine gave up on
+    /// it. `exclude` and `allow` speak of what the domain is called: a look-alike of an excluded
+    /// domain is just what the rule is there for.
     ///
     /// # Errors
     /// Why it is none.
     pub fn judge(
         &self,
-        domain: &str,
+        called: Called<'_>,
+        form: &str,
         rule: RuleIndex,
         scratch: &mut Scratch,
     ) -> Result<bool, Miss> {
         let compiled = &self.compiled[rule as usize];
+        let Rule { pattern, exclude, .. } = &self.rules.rules[rule as usize];
         let caches = &mut scratch.caches[rule as usize];
-        caches.resize_with(1 + compiled.exclude.len(), Cache::default);
+        caches.resize_with(1 + exclude.len(), Cache::default);
         let verdict = match compiled.literals {
-            Literals::Exact(_) => Verdict::Match,
-            _ => compiled.verifier.verify(domain, &mut caches[0]),
+            Literals::Exact(_) if !compiled.ascii_only || form.is_ascii() => Verdict::Match,
+            _ => compiled.programs.verify(pattern, form, &mut caches[0]),
         };
         if verdict == Verdict::NoMatch {
             return Err(Miss::Pattern);
         }
-        let excluded =
-            compiled.exclude.iter().zip(&mut caches[1..]).position(|(exclude, cache)| {
-                // An exclude that gives up excludes nothing: better one look too many.
-                exclude.verify(domain, cache) == Verdict::Match
-            });
+        let mut excludes = compiled.exclude.iter().zip(exclude).zip(&mut caches[1..]);
+        let excluded = excludes.position(|((programs, exclude), cache)| {
+            // An exclude that gives up excludes nothing: better one look too many.
+            let mut names = std::iter::once(called.domain).chain(called.unicode);
+            names.any(|name| programs.verify(exclude, name, cache) == Verdict::Match)
+        });
         match excluded {
             Some(index) => Err(Miss::Excluded(index)),
-            None if self.is_allowed(domain) => Err(Miss::Allowed),
+            None if self.is_allowed(called.domain) => Err(Miss::Allowed),
             None => Ok(verdict == Verdict::GaveUp),
         }
     }
@@ -247,24 +372,28 @@ impl Engine {
         std::iter::once(domain).chain(below).any(|suffix| self.allow.contains(suffix))
     }
 
-    /// The literals of a rule that stand in `domain`, with where each begins; for explanations.
+    /// The literals of a rule that stand in a form of a domain, with where each begins; for
+    /// explanations.
     pub fn literals_in<'e>(
         &'e self,
-        domain: &'e str,
+        form: &'e str,
         rule: RuleIndex,
     ) -> impl Iterator<Item = (usize, &'e str)> + 'e {
+        let unicode = (!form.is_ascii()).then(|| self.unicode.prefilter());
+        let others = unicode.map(|prefilter| prefilter.literals_in(form, rule));
         self.prefilter
-            .literals_in(domain, rule)
+            .literals_in(form, rule)
+            .chain(others.into_iter().flatten())
             .filter_map(|(at, literal)| Some((at, std::str::from_utf8(literal).ok()?)))
     }
 }
 
-/// The domains of a block, in order.
-fn domains<'b>(block: &'b str, ends: &'b [u32]) -> impl Iterator<Item = &'b str> {
+/// The lines of a block, in order.
+fn lines<'b>(block: &'b str, ends: &'b [u32]) -> impl Iterator<Item = &'b str> {
     (0..ends.len()).map(|index| domain_at(block, ends, index))
 }
 
-/// The domain at `index` of a block.
+/// The domain (or another line) at `index` of a block.
 pub fn domain_at<'b>(block: &'b str, ends: &[u32], index: usize) -> &'b str {
     let start = if index == 0 { 0 } else { ends[index - 1] as usize + 1 };
     &block[start..ends[index] as usize]
@@ -291,89 +420,13 @@ fn compile(rule: &Rule) -> Result<Compiled> {
     for exclude in &rule.exclude {
         verify::check(&exclude.syntax).map_err(fault)?;
     }
-    let verifier = Verifier::new(rule.pattern.syntax.clone());
-    let exclude = rule.exclude.iter().map(|exclude| Verifier::new(exclude.syntax.clone()));
-    Ok(Compiled { literals, verifier, exclude: exclude.collect() })
+    Ok(Compiled {
+        literals,
+        ascii_only: rule.pattern.may_have_other_literals(),
+        programs: Programs::new(&rule.pattern),
+        exclude: rule.exclude.iter().map(Programs::new).collect(),
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rule::{Anchor, Loader, RuleEntry};
-    use std::path::Path;
-
-    fn engine(entries: &[RuleEntry], allow: &[&str], anchor: Anchor) -> Engine {
-        let mut loader = Loader::new(anchor);
-        loader.entries(entries, Path::new("test")).expect("rules compile");
-        let allow: Vec<String> = allow.iter().map(|domain| (*domain).to_owned()).collect();
-        loader.allow(&allow);
-        Engine::build(loader.finish().expect("rules")).expect("builds")
-    }
-
-    fn patterns(patterns: &[&str]) -> Vec<RuleEntry> {
-        let entry = |p: &&str| RuleEntry { pattern: (*p).to_owned(), ..RuleEntry::default() };
-        patterns.iter().map(entry).collect()
-    }
-
-    fn hits(engine: &Engine, domains: &[&str]) -> Vec<(usize, u32)> {
-        let mut block = String::new();
-        let mut ends = Vec::new();
-        for domain in domains {
-            block.push_str(domain);
-            ends.push(u32::try_from(block.len()).expect("short"));
-            block.push('\n');
-        }
-        let mut found = Vec::new();
-        engine.hits(&block, &ends, &mut engine.scratch(), |domain, hit| {
-            assert!(!hit.gave_up);
-            found.push((domain, hit.rule));
-        });
-        found
-    }
-
-    #[test]
-    fn each_hit_keeps_its_rule() {
-        let engine = engine(
-            &patterns(&["paypal", "(secure|login).*paypal", r"\.tk$", "^[0-9.]+x", "(?<!my)bank"]),
-            &[],
-            Anchor::Search,
-        );
-        let domains = ["paypal-login.tk", "login-paypal.com", "mybank.de", "thebank.de", "1.2x"];
-        assert_eq!(hits(&engine, &domains), [(0, 0), (0, 2), (1, 0), (1, 1), (3, 4), (4, 3)]);
-    }
-
-    #[test]
-    fn a_start_anchor_is_re_match() {
-        let engine = engine(&patterns(&["pay|bank", "(?=pay)"]), &[], Anchor::Start);
-        assert_eq!(hits(&engine, &["xpay.de", "bank.de", "pay.de"]), [(1, 0), (2, 0), (2, 1)]);
-    }
-
-    /// Names hold no upper case, so a pattern that minds case is one that does not.
-    #[test]
-    fn case_is_ignored_by_either_engine_whatever_a_pattern_says() {
-        let written = ["(?-i:WHM)(?!x)", "(?-i:WHM)", "(?-i:[A-Z]{3})(?=1)", "(?-i:[A-Z]{3})1"];
-        let engine = engine(&patterns(&written), &[], Anchor::Search);
-        let expected = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 1)];
-        assert_eq!(hits(&engine, &["whm1.de", "whmx.de"]), expected);
-    }
-
-    #[test]
-    fn excluded_and_allowed_domains_are_no_hits() {
-        let mut rules = patterns(&["bank"]);
-        rules[0].exclude = vec![r"\.bank\.com$".to_owned(), "mybank".to_owned()];
-        let engine = engine(&rules, &["good.org"], Anchor::Search);
-        let domains =
-            ["a.bank.com", "mybank.de", "bank.de", "bank.good.org", "bankgood.org", "good.org"];
-        assert_eq!(hits(&engine, &domains), [(2, 0), (4, 0)]);
-    }
-
-    #[test]
-    fn a_rule_that_grows_too_large_is_refused_with_its_place() {
-        let mut loader = Loader::new(Anchor::Search);
-        let mut rules = patterns(&["(?:[a-z]{1000}){1000}x*"]);
-        rules[0].line = 7;
-        loader.entries(&rules, Path::new("r.txt")).expect("parses");
-        let error = Engine::build(loader.finish().expect("rules")).expect_err("too large");
-        assert!(error.to_string().starts_with("r.txt:7: the rule does not compile"), "{error}");
-    }
-}
+mod tests;

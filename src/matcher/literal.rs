@@ -4,7 +4,7 @@
 //! having. The promise is one-sided: a domain without any of the literals cannot match; one with
 //! a literal may. Only where the set is *exact* does containing a literal already mean a match.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, ClassBytesRange, ClassUnicodeRange, Hir, HirKind, Repetition};
 
 /// Most literals a rule may bring: typo classes multiply (`p[a4]yp[a4][l1i]` makes 12), and each
 /// further literal costs states in the prefilter.
@@ -101,10 +101,18 @@ fn walk(hir: &Hir) -> Found {
 }
 
 fn class_members(class: &Class) -> Option<Vec<Vec<u8>>> {
-    let Class::Bytes(bytes) = class else { return None };
-    let count: usize = bytes.ranges().iter().map(regex_syntax::hir::ClassBytesRange::len).sum();
-    let members = bytes.ranges().iter().flat_map(|range| range.start()..=range.end());
-    (count <= MAX_CLASS).then(|| members.map(|byte| vec![byte]).collect())
+    match class {
+        Class::Bytes(bytes) => {
+            let count: usize = bytes.ranges().iter().map(ClassBytesRange::len).sum();
+            let members = bytes.ranges().iter().flat_map(|range| range.start()..=range.end());
+            (count <= MAX_CLASS).then(|| members.map(|byte| vec![byte]).collect())
+        }
+        Class::Unicode(unicode) => {
+            let count: usize = unicode.ranges().iter().map(ClassUnicodeRange::len).sum();
+            let members = unicode.ranges().iter().flat_map(|range| range.start()..=range.end());
+            (count <= MAX_CLASS).then(|| members.map(|c| c.to_string().into_bytes()).collect())
+        }
+    }
 }
 
 fn repeated(repetition: &Repetition) -> Found {

@@ -9,6 +9,8 @@ mod literal;
 mod plain;
 mod prefilter;
 mod sender;
+mod side;
+mod unicode;
 mod verify;
 
 use std::collections::HashMap;
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use engine::{Engine, Miss, Scratch};
+pub use engine::{Called, Engine, Miss, Scratch};
 pub use plain::{GaveUp, Plain};
 pub use sender::MatchedSender;
 
@@ -165,8 +167,9 @@ impl Matcher {
             hits.push((domain as u32, hit));
         });
         stats.domains.add(block.ends.len() as u64);
+        stats.invalid_labels.add(scratch.invalid_labels() as u64);
         stats.candidates.add(candidates as u64);
-        stats.matches.add(hits.len() as u64);
+        hits.iter().for_each(|(_, hit)| stats.match_of(hit.rule));
         stats.gave_up.add(hits.iter().filter(|(_, hit)| hit.gave_up).count() as u64);
     }
 

@@ -1,6 +1,6 @@
 //! The plain regex of a rule: one engine, one rule, one domain, nothing in front of it.
 //!
-//! Owns what the fast way must agree with. Too slow for a stream; `explain` takes the place of a
+//! Owns what the fast way must agree with, in every view. Too slow for a stream; `explain` takes the place of a
 //! match from it, and the differential test and the fuzz target hold the [`Engine`] against it.
 //!
 //! [`Engine`]: super::Engine
@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use regex_automata::meta;
 
-use crate::rule::{self, Syntax};
+use super::unicode;
+use crate::rule::{self, Pattern, Syntax};
 
 /// A pattern that is searched without prefilter.
 #[derive(Debug)]
@@ -41,6 +42,20 @@ impl Plain {
             }
         };
         Some(Self(kind))
+    }
+
+    /// Compiles a pattern to be searched in `form`: in Unicode mode where that is not ASCII, unless
+    /// it is a pattern in byte mode only.
+    #[must_use]
+    pub fn of_form(pattern: &Pattern, form: &str) -> Option<Self> {
+        let unicode = match pattern.syntax {
+            Syntax::Regular(_) if !form.is_ascii() => unicode::program(pattern),
+            _ => None,
+        };
+        match unicode {
+            Some(regex) => Some(Self(Kind::Regular(Box::new(regex)))),
+            None => Self::new(&pattern.syntax),
+        }
     }
 
     /// Where in `domain` the pattern matches first, in bytes.

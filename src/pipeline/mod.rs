@@ -31,9 +31,10 @@ use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
 use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
 use crate::matcher::{Engine, MatchedSender, Matcher};
+use crate::observe::{Observer, Seen};
 use crate::printer::Printer;
 use crate::record::Record;
-use crate::stats::{RecorderStats, Stats};
+use crate::stats::{MatcherStats, RecorderStats, Stats};
 use crate::stop::Stop;
 use crate::store::{Announce, Store, Unverified, Writer};
 
@@ -53,8 +54,8 @@ const RECORDED: usize = 32;
 /// Where frames come from.
 #[derive(Debug)]
 pub enum Source {
-    /// A certstream server.
-    Certstream(Box<certstream::Settings>),
+    /// Certstream servers, read one at a time; at least one.
+    Certstream(Vec<certstream::Settings>),
     /// CT logs, each with a feed of its own.
     CtLogs(Box<ctlog::Settings>),
     /// Captures, read one after another.
@@ -71,7 +72,7 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Certstream(settings) => settings.feed_name(),
+            Self::Certstream(servers) => certstream::feed_name(servers),
             Self::CtLogs(_) => "CT logs".to_owned(),
             Self::Captures { .. } => "capture".to_owned(),
         }
@@ -92,9 +93,9 @@ impl Source {
         };
         let shared = shared.clone();
         Ok(match self {
-            Self::Certstream(settings) => {
+            Self::Certstream(servers) => {
                 let intake = intake()?;
-                Box::new(move || certstream::run(&settings, intake, &shared.stop))
+                Box::new(move || certstream::run(&servers, intake, &shared.stop))
             }
             Self::CtLogs(settings) => {
                 let around = ctlog::Surroundings {
@@ -173,6 +174,8 @@ pub struct Pipeline {
     pub stop: Arc<Stop>,
     /// The live line.
     pub console: Console,
+    /// Where metrics and health are served; none serves nothing.
+    pub observer: Option<Observer>,
 }
 
 /// What is left of a run.
@@ -188,8 +191,9 @@ pub struct Outcome {
 
 /// Counters for a run with so many matcher threads.
 #[must_use]
-pub fn counters(matchers: usize) -> Stats {
-    Stats { matchers: (0..matchers).map(|_| Arc::default()).collect(), ..Stats::default() }
+pub fn counters(matchers: usize, rules: usize) -> Stats {
+    let matcher = || Arc::new(MatcherStats::by_rule(rules));
+    Stats { matchers: std::iter::repeat_with(matcher).take(matchers).collect(), ..Stats::default() }
 }
 
 impl Pipeline {
@@ -210,7 +214,8 @@ impl Pipeline {
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
         let (running, ended) = bounded::<()>(0);
-        let status = start_status(&crew, &shared, ended)?;
+        let status = start_status(&crew, &shared, ended.clone())?;
+        let observer = start_observer(&crew, &shared, self.observer, &self.engine, ended)?;
 
         let (batches_in, batches) = bounded(BATCHES);
         // Giving one back never waits: of many CT logs, batches that find no room are freed.
@@ -247,6 +252,7 @@ impl Pipeline {
         crew.join_all(printer);
         drop(running);
         crew.join(status);
+        crew.join_all(observer);
         Ok(Outcome { store, stopped, errors: crew.into_errors() })
     }
 }
@@ -262,6 +268,28 @@ fn start_status(crew: &Crew, shared: &Shared, ended: Receiver<()>) -> Result<Wor
         status.run(&ended);
         Ok(())
     })
+}
+
+fn start_observer(
+    crew: &Crew,
+    shared: &Shared,
+    observer: Option<Observer>,
+    engine: &Arc<Engine>,
+    ended: Receiver<()>,
+) -> Result<Option<Worker<()>>> {
+    let Some(observer) = observer else { return Ok(None) };
+    let seen = Seen {
+        stats: Arc::clone(&shared.stats),
+        backlog: Arc::clone(&shared.backlog),
+        engine: Arc::clone(engine),
+        stop: Arc::clone(&shared.stop),
+        database: shared.database.clone(),
+    };
+    let worker = crew.start("observe".to_owned(), OnError::GoOn, move || {
+        observer.run(seen, &ended);
+        Ok(())
+    })?;
+    Ok(Some(worker))
 }
 
 fn start_printer(

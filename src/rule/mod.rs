@@ -7,6 +7,7 @@ mod load;
 mod outline;
 mod pattern;
 mod python;
+mod unicode;
 
 use std::path::PathBuf;
 
@@ -57,7 +58,9 @@ pub enum Syntax {
 pub struct Pattern {
     /// As the user wrote it.
     pub written: String,
-    /// As the engines take it.
+    /// Where it may begin to match.
+    pub anchor: Anchor,
+    /// As the engines take it, for domains and whatever else is ASCII.
     pub syntax: Syntax,
 }
 

@@ -10,11 +10,20 @@ use regex_syntax::hir::{Hir, Repetition};
 
 use super::pattern::{anything, parser};
 
+/// How the parts of a pattern are parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// In byte mode; in Unicode mode those that need it.
+    Bytes,
+    /// In Unicode mode.
+    Unicode,
+}
+
 /// The outline of `pattern`, in `fancy-regex` syntax.
-pub(super) fn of(pattern: &str) -> Hir {
+pub(super) fn of(pattern: &str, mode: Mode) -> Hir {
     match Expr::parse_tree(pattern) {
         // Accepting early makes everything behind it optional.
-        Ok(tree) if !tree.expr.has_descendant_or_self(accepts_early) => outline(&tree.expr),
+        Ok(tree) if !tree.expr.has_descendant_or_self(accepts_early) => outline(&tree.expr, mode),
         _ => anything(),
     }
 }
@@ -23,7 +32,9 @@ fn accepts_early(expr: &Expr) -> bool {
     matches!(expr, Expr::BacktrackingControlVerb(BacktrackingControlVerb::Accept))
 }
 
-fn outline(expr: &Expr) -> Hir {
+fn outline(expr: &Expr, mode: Mode) -> Hir {
+    let outline = |expr: &Expr| outline(expr, mode);
+    let parsed = |pattern: &str| parsed(pattern, mode);
     match expr {
         Expr::Empty | Expr::Assertion(_) | Expr::LookAround(..) | Expr::KeepOut => Hir::empty(),
         Expr::Literal { val, .. } => parsed(&regex_syntax::escape(val)),
@@ -38,9 +49,10 @@ fn outline(expr: &Expr) -> Hir {
     }
 }
 
-fn parsed(pattern: &str) -> Hir {
+fn parsed(pattern: &str, mode: Mode) -> Hir {
     let parse = |unicode| parser(unicode).parse(pattern).ok();
-    parse(false).or_else(|| parse(true)).unwrap_or_else(anything)
+    let bytes = if mode == Mode::Bytes { parse(false) } else { None };
+    bytes.or_else(|| parse(true)).unwrap_or_else(anything)
 }
 
 fn repeated(sub: Hir, least: usize, most: usize, greedy: bool) -> Hir {

@@ -1,8 +1,9 @@
 //! A pattern, from the user's text to the syntax tree an engine needs.
 //!
-//! Owns the parse: Python's spelling rewritten, byte mode (names are ASCII), upper case removed
-//! (names hold none), and for patterns with look-around an outline that matches wherever they
-//! may. Which engine runs it is `matcher`'s business.
+//! Owns the parse: Python's spelling rewritten, byte mode (domains are ASCII), upper case removed
+//! (domains hold none), and for patterns with look-around an outline that matches wherever they
+//! may. The parse in Unicode mode, for the other views of a domain, is `unicode`'s; which engine
+//! runs any of it is `matcher`'s.
 
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Dot, Hir, HirKind, Look, Repetition};
 use regex_syntax::{Parser, ParserBuilder};
@@ -28,13 +29,17 @@ impl Pattern {
         let syntax = if rewritten.backtracking {
             backtracking(&rewritten, anchor)?
         } else {
-            let hir = reduce(&parse(&rewritten)?);
-            Syntax::Regular(match anchor {
-                Anchor::Search => hir,
-                Anchor::Start => Hir::concat(vec![Hir::look(Look::Start), hir]),
-            })
+            Syntax::Regular(anchored(reduce(&parse(&rewritten)?), anchor))
         };
-        Ok(Self { written: written.to_owned(), syntax })
+        Ok(Self { written: written.to_owned(), anchor, syntax })
+    }
+}
+
+/// `hir`, to match from where `anchor` says.
+pub(super) fn anchored(hir: Hir, anchor: Anchor) -> Hir {
+    match anchor {
+        Anchor::Search => hir,
+        Anchor::Start => Hir::concat(vec![Hir::look(Look::Start), hir]),
     }
 }
 
@@ -57,7 +62,7 @@ fn backtracking(rewritten: &Rewritten, anchor: Anchor) -> Result<Syntax, Fault> 
             error => Fault { column: 1, what: first_line(&error.to_string()) },
         });
     }
-    let outline = reduce(&outline::of(&rewritten.pattern));
+    let outline = reduce(&outline::of(&rewritten.pattern, outline::Mode::Bytes));
     Ok(Syntax::Backtracking { pattern, outline })
 }
 

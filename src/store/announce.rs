@@ -10,7 +10,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use super::merge::{Domain, Hit};
 use super::run::StoredRule;
 use super::upsert::StoredDomain;
-use crate::domain::Views;
+use crate::domain::{Views, is_mixed_script};
 use crate::record::Record;
 use crate::stats::Counter;
 use crate::update::Evidence;
@@ -67,6 +67,7 @@ pub(super) fn record<'h>(
         registered_domain: registered_domain.map(str::to_owned),
         rules: names,
         views: views.names().collect(),
+        mixed_script: is_mixed_script(domain.domain),
         new,
         first_seen: stored.first_seen,
         last_seen: stored.last_seen,

@@ -65,13 +65,13 @@ pub(super) fn write(
             )?
             .execute((at, run, feed, BACKLOG_FULL))
             .map(drop),
-        GapChange::Feed(GapEvent::Entry { at, index, reason, detail }) => connection
+        GapChange::Feed(GapEvent::Entries { at, first, last, reason, detail }) => connection
             .prepare_cached(
                 "INSERT INTO gaps (run_id, feed, started, ended, reason, detail, first_index,
                      last_index)
-                 VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?6)",
+                 VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute((run, feed, at, reason, detail, integer(*index)))
+            .execute((run, feed, at, reason, detail, integer(*first), integer(*last)))
             .map(drop),
         GapChange::Feed(GapEvent::Unread { at, first, last, reason, detail }) => connection
             .prepare_cached(

@@ -13,12 +13,14 @@
 
 mod announce;
 mod apply;
+mod backup;
 mod fault;
 mod gap;
 mod lock;
 mod merge;
 mod open;
 mod position;
+mod prune;
 mod purge;
 mod refused;
 mod reorder;
@@ -43,9 +45,11 @@ use fault::Fault;
 use run::Run;
 
 pub use announce::Announce;
+pub use backup::backup;
 pub use lock::{Lock, lock, lock_backfill};
 pub use open::open_read_only;
 pub use position::log_entries;
+pub use prune::{Pruned, prune};
 pub use purge::purge;
 pub use unverified::Unverified;
 pub use writer::Writer;

@@ -1,6 +1,6 @@
 //! Positions: how far each feed is stored, and of a log also how much of it was proven.
 //!
-//! Owns the `positions` and `tree_heads` tables.
+//! Owns the `positions`, `tree_heads` and `forks` tables.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::integer;
 use super::waiting::Progress;
-use crate::batch::{Applied, TreeHead, now_micros};
+use crate::batch::{Applied, Fork, TreeHead, now_micros};
 
 /// How far every feed is stored that ever was.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, Applied>> {
     connection
-        .prepare("SELECT feed, sequence, position FROM positions")?
+        .prepare("SELECT feed, sequence, position, no_names FROM positions")?
         .query_map([], |row| Ok((row.get(0)?, applied(row, 1)?)))?
         .collect()
 }
@@ -21,17 +21,18 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, A
 /// How far the feed called `feed` is stored.
 pub(super) fn of(connection: &Connection, feed: &str) -> rusqlite::Result<Applied> {
     let stored = connection
-        .prepare_cached("SELECT sequence, position FROM positions WHERE feed = ?1")?
+        .prepare_cached("SELECT sequence, position, no_names FROM positions WHERE feed = ?1")?
         .query_row([feed], |row| applied(row, 0))
         .optional()?;
     Ok(stored.unwrap_or_default())
 }
 
-/// The position whose two columns begin at `column`.
+/// The position whose three columns begin at `column`.
 fn applied(row: &Row<'_>, column: usize) -> rusqlite::Result<Applied> {
     Ok(Applied {
         sequence: row.get::<_, i64>(column)?.unsigned_abs(),
         position: row.get::<_, i64>(column + 1)?.unsigned_abs(),
+        no_names: row.get(column + 2)?,
     })
 }
 
@@ -62,12 +63,14 @@ pub(super) fn write(
     let newest = reading.newest.map(|millis| integer(millis.saturating_mul(1000)));
     connection
         .prepare_cached(
-            "INSERT INTO positions (feed, sequence, position, updated, entries, verified, newest)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO positions (feed, sequence, position, updated, entries, verified, newest,
+                 no_names)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (feed) DO UPDATE SET sequence = excluded.sequence,
                  position = excluded.position, updated = excluded.updated,
                  entries = entries + excluded.entries, verified = verified + excluded.verified,
-                 newest = ifnull(excluded.newest, newest)",
+                 newest = ifnull(excluded.newest, newest),
+                 no_names = ifnull(excluded.no_names, no_names)",
         )?
         .execute((
             feed,
@@ -77,7 +80,11 @@ pub(super) fn write(
             integer(reading.entries),
             integer(reading.verified),
             newest,
+            reading.no_names,
         ))?;
+    if let Some(fork) = &reading.fork {
+        write_fork(connection, feed, fork, now)?;
+    }
     let Some(head) = &reading.tree_head else { return Ok(()) };
     connection
         .prepare_cached(
@@ -88,6 +95,30 @@ pub(super) fn write(
                  received = excluded.received",
         )?
         .execute((feed, integer(head.size), head.root, integer(head.timestamp), &*head.signed, now))
+        .map(drop)
+}
+
+/// A log that is asked again at each start shows the same two trees each time: once is enough.
+fn write_fork(connection: &Connection, feed: &str, fork: &Fork, now: i64) -> rusqlite::Result<()> {
+    let Fork { known, shown } = fork;
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO forks (feed, received, known_size, known_root, known_timestamp,
+                 known_signed, shown_size, shown_root, shown_timestamp, shown_signed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute((
+            feed,
+            now,
+            integer(known.size),
+            known.root,
+            integer(known.timestamp),
+            &*known.signed,
+            integer(shown.size),
+            shown.root,
+            integer(shown.timestamp),
+            &*shown.signed,
+        ))
         .map(drop)
 }
 

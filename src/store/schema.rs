@@ -8,7 +8,7 @@ pub const APPLICATION_ID: i32 = 0x4354_7374;
 
 /// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
 /// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
-pub const STEPS: [&str; 4] = [V1, V2, V3, V4];
+pub const STEPS: [&str; 5] = [V1, V2, V3, V4, V5];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
@@ -178,4 +178,27 @@ CREATE TABLE unverified (
     refuted INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (log_url, cert_index)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What a log that breaks its promise is convicted with, and what it does not offer.
+const V5: &str = "
+-- When it was found last that the log offers no names tiles.
+ALTER TABLE positions ADD COLUMN no_names INTEGER;
+
+-- Logs that have signed two trees of which the second does not extend the first: both tree heads,
+-- signed as received. The log's key is in the list of logs: anybody can check them.
+CREATE TABLE forks (
+    id INTEGER PRIMARY KEY,
+    feed TEXT NOT NULL,
+    received INTEGER NOT NULL,
+    known_size INTEGER NOT NULL,
+    known_root BLOB NOT NULL,
+    known_timestamp INTEGER NOT NULL,
+    known_signed TEXT NOT NULL,
+    shown_size INTEGER NOT NULL,
+    shown_root BLOB NOT NULL,
+    shown_timestamp INTEGER NOT NULL,
+    shown_signed TEXT NOT NULL,
+    UNIQUE (feed, known_size, known_root, shown_size, shown_root)
+) STRICT;
 ";

@@ -33,12 +33,14 @@ pub(super) struct Progress {
 
 impl Progress {
     fn follow(&mut self, matched: &mut Matched) {
-        self.applied = Applied { sequence: matched.sequence, position: matched.position };
+        (self.applied.sequence, self.applied.position) = (matched.sequence, matched.position);
         let next = std::mem::take(&mut matched.reading);
         self.reading.entries += next.entries;
         self.reading.verified += next.verified;
         self.reading.newest = self.reading.newest.max(next.newest);
         self.reading.tree_head = next.tree_head.or(self.reading.tree_head.take());
+        self.reading.no_names = next.no_names.or(self.reading.no_names);
+        self.reading.fork = next.fork.or(self.reading.fork.take());
     }
 }
 

@@ -23,6 +23,7 @@ use super::run::Run;
 use super::waiting::{Progress, Waiting};
 use super::{Store, position};
 use crate::backlog::Backlog;
+use crate::batch::now_micros;
 use crate::error::{Error, Result};
 use crate::matched::Matched;
 use crate::stats::{FeedIndex, Feeds, WriterStats};
@@ -148,7 +149,10 @@ impl Writer {
     fn take_in(&mut self, matched: Matched, last: bool) -> Result<()> {
         self.meet(matched.feed)?;
         let (feed, sequence) = (usize::from(matched.feed), matched.sequence);
-        self.stats.waiting.fetch_add(matched.rows.len() as u64, Ordering::Relaxed);
+        let rows = matched.rows.len() as u64;
+        if rows > 0 && self.stats.waiting.fetch_add(rows, Ordering::Relaxed) == 0 {
+            self.stats.waiting_since.store(now_micros(), Ordering::Relaxed);
+        }
         if !self.lines[feed].reorder.insert(matched) {
             return Err(Error::failed(format!(
                 "feed {} numbered two batches {sequence}: this is a fault of certstream",
@@ -179,16 +183,24 @@ impl Writer {
         let run = self.store.run.take().ok_or_else(|| Error::failed("no run has begun"))?;
         let apart = self.report() == Report::EverySighting;
         let merged = Merged::of(&waiting.messages, &run.rules, apart);
+        let began = Instant::now();
         let outcome = self.store_transaction(&run, &waiting, &merged);
         drop(merged);
         self.store.run = Some(run);
         let outcome = outcome?;
         // A crash from here on loses lines on stdout, never rows: they are committed.
+        self.count_times(began.elapsed(), &waiting);
         self.stats.commits.add(1);
         self.stats.rows.add(waiting.rows as u64);
         self.stats.new_pairs.add(outcome.new_pairs);
         self.stats.new_domains.add(outcome.new_domains);
-        self.stats.waiting.fetch_sub(waiting.rows as u64, Ordering::Relaxed);
+        let rows = waiting.rows as u64;
+        if rows > 0 {
+            let before = self.stats.waiting.fetch_sub(rows, Ordering::Relaxed);
+            // What is left came while these were stored.
+            let since = if before == rows { 0 } else { now_micros() };
+            self.stats.waiting_since.store(since, Ordering::Relaxed);
+        }
         self.backlog.subtract(waiting.bytes);
         self.refused.stored(std::mem::take(&mut waiting.refused));
         // Freed before the printer may make us wait.
@@ -197,6 +209,17 @@ impl Writer {
             announce.send(outcome.records);
         }
         Ok(())
+    }
+
+    /// Counts how long a transaction took, and how long ago what it stored was received.
+    fn count_times(&self, took: Duration, waiting: &Waiting) {
+        self.stats.commit_time.observe(took);
+        let now = now_micros();
+        for message in &waiting.messages {
+            // A clock that was stepped back tells of no delay.
+            let delay = u64::try_from(now - message.received).unwrap_or(0);
+            self.stats.delay.observe(Duration::from_micros(delay));
+        }
     }
 
     /// Tries the whole transaction until it is committed. A failed COMMIT may have persisted all

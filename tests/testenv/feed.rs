@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use certstream::batch::{Batch, BatchSender, GapEvent, Origin};
 use certstream::error::Result;
 use certstream::feed::Intake;
-use certstream::feed::certstream::{Settings, run};
+use certstream::feed::certstream::{Settings, feed_name, run};
 use certstream::stats::FeedStats;
 use certstream::stop::Stop;
 
@@ -49,8 +49,13 @@ impl Watching {
 
     /// Starts the feed.
     pub fn start(settings: Settings) -> Self {
+        Self::start_failover(vec![settings])
+    }
+
+    /// Starts a feed of several servers, read one at a time.
+    pub fn start_failover(servers: Vec<Settings>) -> Self {
         let stop = Arc::new(Stop::new().unwrap());
-        let stats = Arc::new(FeedStats::named(settings.feed_name(), false));
+        let stats = Arc::new(FeedStats::named(feed_name(&servers), false));
         let (batches, received) = crossbeam_channel::bounded::<Batch>(4);
         let (give_back, empties) = crossbeam_channel::bounded(4);
         let taken = Arc::new(Mutex::new(Taken::default()));
@@ -71,7 +76,7 @@ impl Watching {
             let out = BatchSender::new(Origin::default(), batches, empties, None);
             move || {
                 tell.send(fs::read_link("/proc/thread-self").unwrap()).unwrap();
-                run(&settings, Intake::new(stats, out, 0), &stop)
+                run(&servers, Intake::new(stats, out, 0), &stop)
             }
         });
         let thread = PathBuf::from("/proc").join(told.recv().unwrap()).join("stat");

@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketType};
 
 pub use feed::Watching;
 pub use program::{Folder, Program};
-pub use server::{Peer, Server, Tls, frame};
+pub use server::{Peer, Server, Tls, certificate, frame};
 
 /// Longer than anything takes, even on a machine that is busy with other builds.
 pub const LONG: Duration = Duration::from_secs(60);

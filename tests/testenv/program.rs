@@ -9,6 +9,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::wait_until;
 
+/// Variables that name proxies, which servers on loopback have no need of.
+const PROXIES: [&str; 6] =
+    ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
 /// A folder in which the binary runs; deleted at the end.
 pub struct Folder(tempfile::TempDir);
 
@@ -44,6 +48,15 @@ impl Folder {
         self.start_with(words, output("stdout").into(), Stdio::null())
     }
 
+    /// Starts the binary with environment variables of its own.
+    pub fn start_among(&self, words: &[&str], variables: &[(&str, &str)]) -> Program {
+        let output = |name: &str| File::create(self.path(name)).unwrap();
+        let mut command = self.command(words);
+        command.envs(variables.iter().copied());
+        let streams = (output("stdout").into(), Stdio::null(), output("stderr").into());
+        spawn(command, streams)
+    }
+
     /// Starts the binary beside another one: what both print goes to the file called `log`.
     pub fn start_logged(&self, words: &[&str], log: &str) -> Program {
         let output = File::create(self.path(log)).unwrap();
@@ -64,19 +77,19 @@ impl Folder {
     }
 
     fn spawn(&self, words: &[&str], stdout: Stdio, stdin: Stdio, stderr: Stdio) -> Program {
+        spawn(self.command(words), (stdout, stdin, stderr))
+    }
+
+    /// The binary, free of what the environment of the tests says.
+    fn command(&self, words: &[&str]) -> Command {
         let temporary = self.path("tmp");
         std::fs::create_dir_all(&temporary).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_certstream"))
-            .args(words)
-            .current_dir(self.0.path())
-            .env_remove("RUST_LOG")
-            .env("TMPDIR", temporary)
-            .stdin(stdin)
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
-        Program(child)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_certstream"));
+        command.args(words).current_dir(self.0.path()).env("TMPDIR", temporary);
+        for name in ["RUST_LOG"].iter().chain(&PROXIES) {
+            command.env_remove(name);
+        }
+        command
     }
 
     /// Runs the binary to its end; its exit code.
@@ -115,6 +128,11 @@ impl Folder {
             self.number(name, "SELECT max(position) FROM positions") >= Some(position)
         });
     }
+}
+
+/// Starts `command` with its stdout, stdin and stderr.
+fn spawn(mut command: Command, (stdout, stdin, stderr): (Stdio, Stdio, Stdio)) -> Program {
+    Program(command.stdin(stdin).stdout(stdout).stderr(stderr).spawn().unwrap())
 }
 
 fn open(path: &Path) -> Option<Connection> {

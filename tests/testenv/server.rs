@@ -45,7 +45,8 @@ pub struct Server {
 #[derive(Default)]
 struct Seen {
     closing: AtomicBool,
-    connections: Mutex<Vec<TcpStream>>,
+    /// One for each visit, until it is over: a thousand left open would be too many.
+    connections: Mutex<Vec<Option<TcpStream>>>,
     requests: Mutex<Vec<Request>>,
     messages: Mutex<Vec<Message>>,
 }
@@ -71,15 +72,17 @@ impl Server {
                     if seen.closing.load(Ordering::Acquire) {
                         break;
                     }
-                    seen.connections.lock().unwrap().push(tcp.try_clone().unwrap());
+                    seen.connections.lock().unwrap().push(Some(tcp.try_clone().unwrap()));
                     let visit =
                         Visit { number, tcp, acceptor: acceptor.clone(), seen: Arc::clone(&seen) };
                     let script = Arc::clone(&script);
-                    let end = visit.tcp.try_clone().unwrap();
+                    let seen = Arc::clone(&seen);
                     visits.push(thread::spawn(move || {
                         let _ = script(visit);
                         // Dropping alone would not end it: `seen` holds it too.
-                        let _ = end.shutdown(Shutdown::Both);
+                        if let Some(end) = seen.connections.lock().unwrap()[number].take() {
+                            let _ = end.shutdown(Shutdown::Both);
+                        }
                     }));
                 }
                 visits
@@ -121,7 +124,7 @@ impl Drop for Server {
         // Wakes the listening thread.
         let _ = TcpStream::connect(self.address);
         let visits = self.listening.take().unwrap().join().unwrap();
-        for connection in self.seen.connections.lock().unwrap().iter() {
+        for connection in self.seen.connections.lock().unwrap().iter().flatten() {
             let _ = connection.shutdown(Shutdown::Both);
         }
         for visit in visits {
@@ -171,9 +174,14 @@ impl Visit {
             answer.push_str(&format!("{header}\r\n"));
         }
         answer.push_str("\r\n");
+        self.say(answer.as_bytes())
+    }
+
+    /// Answers the request with `answer`, whatever that is.
+    pub fn say(self, answer: &[u8]) -> tungstenite::Result<()> {
         let mut stream = self.secured()?;
         read_head(&mut stream)?;
-        stream.write_all(answer.as_bytes())?;
+        stream.write_all(answer)?;
         Ok(())
     }
 
@@ -241,6 +249,12 @@ impl Peer {
         self.socket.flush()
     }
 
+    /// Sends a certificate, and keeps the connection open: a server as it should be.
+    pub fn serve(&mut self) -> tungstenite::Result<()> {
+        self.send([certificate("www.example.com")])?;
+        self.keep_open()
+    }
+
     /// Sends bytes as they are, which need not be a frame.
     pub fn send_bytes(&mut self, bytes: &[u8]) -> tungstenite::Result<()> {
         self.socket.get_mut().write_all(bytes)?;
@@ -263,14 +277,19 @@ impl Peer {
     }
 }
 
+/// A message of a domains-only stream.
+pub fn certificate(name: &str) -> Message {
+    Message::text(format!(r#"{{"message_type":"dns_entries","data":["{name}"]}}"#))
+}
+
 /// An unmasked WebSocket frame.
 pub fn frame(is_final: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![u8::from(is_final) << 7 | opcode];
-    match u16::try_from(payload.len()).expect("short frames are enough") {
+    match payload.len() {
         length @ 0..=125 => frame.push(u8::try_from(length).unwrap()),
         length => {
-            frame.push(126);
-            frame.extend_from_slice(&length.to_be_bytes());
+            frame.push(127);
+            frame.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
     frame.extend_from_slice(payload);

@@ -8,7 +8,7 @@ use crate::ctlog::{Entry, names, read_frame};
 const PAGE: &[u8] = include_bytes!("../../../tests/data/ct/get_entries.json");
 
 /// The frames of `page`, whose first index is 7.
-fn frames(page: &str) -> Result<Vec<Result<Vec<u8>, EntryFault>>, EntryFault> {
+fn frames(page: &str) -> Result<Vec<Result<Vec<u8>, LeafFault>>, EntryFault> {
     let (mut frames, mut next) = (Vec::new(), 7);
     let count = read_get_entries(&mut page.as_bytes().to_vec(), 7, |index, frame| {
         assert_eq!(index, next);
@@ -67,13 +67,22 @@ fn a_bad_entry_is_a_fault_of_its_own() {
     let good = leaf_input(&leaf(0, 0, 0));
     let mut long = leaf(0, 0, 0);
     long.push(0);
+    // What was sent as a leaf has its hash in the tree, whatever it is.
     for (bad, fault) in [
-        (leaf_input(&leaf(1, 0, 0)), EntryFault::UnknownLeaf),
-        (leaf_input(&leaf(0, 1, 0)), EntryFault::UnknownLeaf),
-        (leaf_input(&leaf(0, 0, 2)), EntryFault::UnknownType),
-        (leaf_input(&long), EntryFault::TrailingBytes),
-        (leaf_input(&leaf(0, 0, 0)[..14]), EntryFault::CutShort),
-        (leaf_input(b"\0"), EntryFault::CutShort),
+        (&leaf(1, 0, 0)[..], EntryFault::UnknownLeaf),
+        (&leaf(0, 1, 0), EntryFault::UnknownLeaf),
+        (&leaf(0, 0, 2), EntryFault::UnknownType),
+        (&long, EntryFault::TrailingBytes),
+        (&leaf(0, 0, 0)[..14], EntryFault::CutShort),
+        (b"\0", EntryFault::CutShort),
+    ] {
+        let entry = leaf_input(bad);
+        let page = frames(&format!(r#"{{"entries":[{good},{entry},{good}]}}"#)).expect("a list");
+        assert!(page[0].is_ok() && page[2].is_ok(), "{entry}");
+        let hash = Sha256::digest([&[0], bad].concat()).into();
+        assert_eq!(page[1], Err(LeafFault { fault, leaf_hash: Some(hash) }), "{entry}");
+    }
+    for (bad, fault) in [
         (r#"{"leaf_input":"AA*A"}"#.to_owned(), EntryFault::NotBase64),
         (r#"{"leaf_input":5}"#.to_owned(), EntryFault::WrongShape),
         ("{}".to_owned(), EntryFault::WrongShape),
@@ -81,7 +90,7 @@ fn a_bad_entry_is_a_fault_of_its_own() {
     ] {
         let page = frames(&format!(r#"{{"entries":[{good},{bad},{good}]}}"#)).expect("a list");
         assert!(page[0].is_ok() && page[2].is_ok(), "{bad}");
-        assert_eq!(page[1], Err(fault), "{bad}");
+        assert_eq!(page[1], Err(LeafFault { fault, leaf_hash: None }), "{bad}");
     }
 }
 

@@ -74,6 +74,18 @@ fn a_bad_line_is_a_fault_of_its_entry_alone() {
     assert_eq!(read, [Err(EntryFault::NotJson), named(&[])]);
 }
 
+/// A line with a blank behind it is JSON as much as it was without, and not of the usual form.
+#[test]
+fn the_usual_form_is_read_as_the_json_parser_reads_it() {
+    let mut seen = 0;
+    let real = std::str::from_utf8(TILE).expect("text").lines();
+    for text in real.chain([r#"{"Timestamp":5}"#, r#"{"Timestamp":5,"DNS":["",""]}"#]) {
+        assert_eq!(line(text), line(&format!("{text} ")), "{text}");
+        seen += 1;
+    }
+    assert_eq!(seen, 5);
+}
+
 #[test]
 fn a_tile_holds_exactly_what_was_asked_for() {
     let fault = |place, fault| Err(TileFault { place, fault });

@@ -1,18 +1,25 @@
-//! A certstream server over WebSocket.
+//! Certstream servers over WebSocket, read one at a time.
 //!
-//! Owns the feed's course: connect, receive, note the gap, pause, connect again. One file each
-//! for the settings, the upgrade, the session on an open connection, the pauses, and what each
-//! trouble means.
+//! Owns the feed's course: choose a server, connect, receive, note the gap, pause, connect again.
+//! One file each for the settings, a server's standing, the upgrade, the session on an open
+//! connection, what is not seen, and what each trouble means.
+//!
+//! A feed of several servers (fail-over) reads the first of them, in the order of its list, that
+//! may be tried now. One that is lost must pause, so the next takes its place at once; it is tried
+//! first again when that one is lost, and not before: a change costs a gap. All of them are one
+//! feed, so that a change is one gap, from the last certificate of the one to the first of the
+//! other.
 
+mod candidate;
 mod session;
 mod settings;
 mod trouble;
+mod unseen;
 mod upgrade;
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use log::Level;
 use tungstenite::WebSocket;
 
 pub use settings::{Settings, Timings};
@@ -21,26 +28,38 @@ use crate::batch::{Closed, now_micros};
 use crate::connect::{self, Connection};
 use crate::error::{Error, Result};
 use crate::feed::Intake;
-use crate::feed::back_off::BackOff;
 use crate::stop::Stop;
+use candidate::{Candidate, Verdict};
 use session::Session;
 use trouble::Trouble;
+use unseen::Unseen;
 
-/// Watches a server until the stop is requested or no matcher is left.
+/// The name of a feed of several servers. It does not list them, so that the list can be changed.
+const FAILOVER: &str = "certstream failover";
+
+/// The name of the feed that reads one of `servers` at a time, as stored in `positions` and
+/// `gaps`.
+#[must_use]
+pub fn feed_name(servers: &[Settings]) -> String {
+    match servers {
+        [server] => server.feed_name(),
+        _ => FAILOVER.to_owned(),
+    }
+}
+
+/// Watches one of `servers` at a time, the first in their order that is to be had, until the stop
+/// is requested or no matcher is left.
 ///
 /// # Errors
-/// When trying again would not help: the server refuses us, or is not the one the URL names.
-pub fn run(settings: &Settings, intake: Intake, stop: &Stop) -> Result<()> {
+/// When trying again would not help: each server refuses us, or is not the one its URL names.
+pub fn run(servers: &[Settings], intake: Intake, stop: &Stop) -> Result<()> {
     let mut feed = Feed {
-        settings,
-        name: settings.feed_name(),
+        several: servers.len() > 1,
+        servers: servers.iter().map(Candidate::new).collect(),
         intake,
         stop,
-        back_off: BackOff::new(settings.timings.pause, settings.timings.longest_pause),
+        unseen: Unseen::from(now_micros()),
         connected_before: false,
-        refused_since: None,
-        unread_since: now_micros(),
-        gap_is_open: false,
     };
     let outcome = feed.watch();
     feed.intake.stats().live.store(false, Ordering::Relaxed);
@@ -51,108 +70,92 @@ pub fn run(settings: &Settings, intake: Intake, stop: &Stop) -> Result<()> {
 
 /// A feed and where it stands.
 struct Feed<'a> {
-    settings: &'a Settings,
-    name: String,
+    /// Those that have not been left for good, in order of preference.
+    servers: Vec<Candidate<'a>>,
+    /// Whether there were several, so that messages must say which.
+    several: bool,
     intake: Intake,
     stop: &'a Stop,
-    back_off: BackOff,
+    unseen: Unseen,
     connected_before: bool,
-    /// Since when the server has turned us away each time.
-    refused_since: Option<Instant>,
-    /// Since when nothing is received, in microseconds since the Unix epoch; stands while not
-    /// connected.
-    unread_since: i64,
-    gap_is_open: bool,
 }
 
 impl<'a> Feed<'a> {
     fn watch(&mut self) -> Result<()> {
-        loop {
-            let trouble = match self.connect() {
-                Ok(socket) => self.receive(socket),
+        while let Some((index, pause)) = self.next() {
+            let name = &self.servers[index].name;
+            connect::sleep(pause, self.stop)
+                .map_err(|error| Error::failed(format!("{name}: {error}")))?;
+            let trouble = match self.servers[index].connect(self.stop) {
+                Ok(socket) => self.receive(index, socket),
                 Err(trouble) => trouble,
             };
-            let (what, stay_away, level) = match self.judge(trouble) {
-                // Who requested the stop, or lost the matchers, reports it.
-                Trouble::Stopped | Trouble::Closed => return Ok(()),
-                Trouble::Lasting { error } | Trouble::Refused { error } => {
-                    let _ = self.open_gap(&error.to_string());
-                    return Err(error);
+            match self.servers[index].judge(trouble) {
+                Verdict::End => return Ok(()),
+                Verdict::Leave(error) => {
+                    let closed = self.open_gap(None, &error.to_string()) == Err(Closed);
+                    self.servers.remove(index);
+                    if closed || self.servers.is_empty() {
+                        return Err(error);
+                    }
+                    log::error!("{error}");
+                    log::error!("this server is left; {} remain", self.servers.len());
                 }
-                Trouble::Passing { what, stay_away, level } => (what, stay_away, level),
-            };
-            if self.open_gap(&what) == Err(Closed) {
-                return Ok(());
+                Verdict::TryAgain { reason, what, level } => {
+                    let name = self.servers[index].name.clone();
+                    let detail = if self.several { &format!("{name}: {what}") } else { &what };
+                    if self.open_gap(reason, detail) == Err(Closed) {
+                        return Ok(());
+                    }
+                    log::log!(level, "{name}: {what}; {}", self.outlook(index));
+                }
             }
-            let pause = self.back_off.next(stay_away);
-            log::log!(level, "{}: {what}; next attempt in {:.1} s", self.name, pause.as_secs_f64());
-            connect::sleep(pause, self.stop)
-                .map_err(|error| Error::failed(format!("{}: {error}", self.name)))?;
         }
+        Ok(())
     }
 
-    /// A server that we have been connected to may turn us away while it starts again: for a time
-    /// that is trouble which may pass.
-    fn judge(&mut self, trouble: Trouble) -> Trouble {
-        let Trouble::Refused { error } = trouble else {
-            self.refused_since = None;
-            return trouble;
-        };
-        let since = *self.refused_since.get_or_insert_with(Instant::now);
-        if self.connected_before && since.elapsed() < self.settings.timings.refused {
-            Trouble::Passing { what: error.to_string(), stay_away: None, level: Level::Error }
-        } else {
-            Trouble::lasting(error)
-        }
+    /// Which server is to be tried next, and the pause before that.
+    fn next(&self) -> Option<(usize, Duration)> {
+        let now = Instant::now();
+        let pauses =
+            self.servers.iter().map(|server| server.not_before().saturating_duration_since(now));
+        // The first of those that may be tried now: of equals, `min_by_key` takes the first.
+        pauses.enumerate().min_by_key(|(_index, pause)| *pause)
     }
 
-    /// Makes the connection, upgrade included, before one deadline.
-    fn connect(&self) -> Result<WebSocket<Connection<'a>>, Trouble> {
-        let deadline = Instant::now() + self.settings.timings.connect;
-        let (target, trust) = (self.settings.target(), self.settings.trust());
-        let connection = connect::open(target, trust, deadline, self.stop)
-            .map_err(|fault| Trouble::from_connecting(&fault, &self.name, self.connected_before))?;
-        upgrade::upgrade(self.settings, connection, self.stop)
+    /// What comes after the loss of the server at `lost`, for a person.
+    fn outlook(&self, lost: usize) -> String {
+        match self.next() {
+            Some((next, pause)) if next != lost => {
+                format!("{} is next, in {:.1} s", self.servers[next].name, pause.as_secs_f64())
+            }
+            Some((_, pause)) => format!("next attempt in {:.1} s", pause.as_secs_f64()),
+            None => String::new(),
+        }
     }
 
     /// Receives over `socket` until it ends; says why it did.
-    fn receive(&mut self, socket: WebSocket<Connection<'a>>) -> Trouble {
+    fn receive(&mut self, index: usize, socket: WebSocket<Connection<'a>>) -> Trouble {
         let stats = self.intake.stats();
         stats.live.store(true, Ordering::Relaxed);
         if self.connected_before {
             stats.reconnects.add(1);
         }
         self.connected_before = true;
-        log::info!("{}: connected", self.name);
-        if self.close_gap() == Err(Closed) {
-            return Trouble::Closed;
-        }
-        let timings = &self.settings.timings;
-        let connected = Instant::now();
-        let trouble = Session::new(socket, &mut self.intake, self.stop, timings).run();
-        self.unread_since = now_micros();
+        let server = &mut self.servers[index];
+        log::info!("{}: connected", server.name);
+        let timings = &server.settings.timings;
+        let (trouble, read_for) =
+            Session::new(socket, &mut self.intake, &mut self.unseen, self.stop, timings).run();
+        server.was_read_for(read_for);
         self.intake.stats().live.store(false, Ordering::Relaxed);
-        if connected.elapsed() >= timings.healthy {
-            self.back_off.reset();
-        }
         trouble
     }
 
     /// Reports the gap, once for however many attempts it lasts.
-    fn open_gap(&mut self, why: &str) -> Result<(), Closed> {
-        if self.gap_is_open {
-            return Ok(());
-        }
-        self.gap_is_open = true;
-        let reason = if self.connected_before { "disconnected" } else { "not connected" };
-        self.intake.open_gap(self.unread_since, reason, why.to_owned())
-    }
-
-    fn close_gap(&mut self) -> Result<(), Closed> {
-        if !self.gap_is_open {
-            return Ok(());
-        }
-        self.gap_is_open = false;
-        self.intake.close_gap(now_micros())
+    fn open_gap(&mut self, reason: Option<&'static str>, detail: &str) -> Result<(), Closed> {
+        let general = if self.connected_before { "disconnected" } else { "not connected" };
+        let reason = reason.unwrap_or(general);
+        self.unseen.open(&mut self.intake, now_micros(), reason, detail)
     }
 }

@@ -1,7 +1,8 @@
 //! One connection's life after the upgrade: frames in, pings out, until it ends.
 //!
-//! Owns the session's deadlines, all in [`Session::next_deadline`]. Never waits while the server
-//! may have more for us: what we send waits in tungstenite's buffer if it must.
+//! Owns the session's deadlines, all in [`Session::next_deadline`]: the next ping, the server's
+//! reading of what we send, and the next certificate. Never waits while the server may have more
+//! for us: what we send waits in tungstenite's buffer if it must.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use tungstenite::{Bytes, Error as WsError, Message, WebSocket};
 
 use super::settings::Timings;
 use super::trouble::{Trouble, escaped};
+use super::unseen::Unseen;
 use crate::connect::Connection;
 use crate::feed::Intake;
 use crate::stop::Stop;
@@ -24,8 +26,12 @@ const PING: &[u8] = b"certstream";
 pub(super) struct Session<'a, 's> {
     socket: WebSocket<Connection<'s>>,
     intake: &'a mut Intake,
+    unseen: &'a mut Unseen,
     stop: &'s Stop,
     timings: &'a Timings,
+    started: Instant,
+    /// When the last certificate came, or the session started.
+    heard: Instant,
     /// When our next ping goes out.
     ping_due: Instant,
     /// Since when something we wrote has been waiting for the server to read.
@@ -36,19 +42,32 @@ impl<'a, 's> Session<'a, 's> {
     pub fn new(
         mut socket: WebSocket<Connection<'s>>,
         intake: &'a mut Intake,
+        unseen: &'a mut Unseen,
         stop: &'s Stop,
         timings: &'a Timings,
     ) -> Self {
         socket.get_mut().socket().stop_waiting();
-        let ping_due = Instant::now() + until_ping(timings);
-        Self { socket, intake, stop, timings, ping_due, unsent_since: None }
+        let started = Instant::now();
+        let ping_due = started + until_ping(timings);
+        Self {
+            socket,
+            intake,
+            unseen,
+            stop,
+            timings,
+            started,
+            heard: started,
+            ping_due,
+            unsent_since: None,
+        }
     }
 
-    /// Receives until the connection or the run ends; says why.
-    pub fn run(mut self) -> Trouble {
+    /// Receives until the connection or the run ends; says why, and for how long certificates
+    /// came.
+    pub fn run(mut self) -> (Trouble, Duration) {
         loop {
             if let Err(trouble) = self.step() {
-                return trouble;
+                return (trouble, self.heard.duration_since(self.started));
             }
         }
     }
@@ -61,11 +80,17 @@ impl<'a, 's> Session<'a, 's> {
         }
         let now = Instant::now();
         self.keep_sending(now)?;
+        if now.duration_since(self.heard) >= self.timings.silent {
+            return Err(Trouble::Stall { silent: self.timings.silent });
+        }
+        let look_up = self.next_deadline();
+        self.socket.get_mut().socket().look_up_at(look_up);
         match self.socket.read() {
             Ok(message) => self.take(message, now),
             // Nothing is left in any buffer: hand over what there is before sleeping.
             Err(error) if would_block(&error) => {
                 self.intake.flush()?;
+                self.unseen.before_sleep();
                 self.wait()
             }
             Err(error) => Err(self.lost(&error)),
@@ -74,8 +99,8 @@ impl<'a, 's> Session<'a, 's> {
 
     fn take(&mut self, message: Message, now: Instant) -> Result<(), Trouble> {
         match message {
-            Message::Text(text) => Ok(self.intake.frame(text.as_bytes())?),
-            Message::Binary(bytes) => Ok(self.intake.frame(&bytes)?),
+            Message::Text(text) => self.frame(text.as_bytes(), now),
+            Message::Binary(bytes) => self.frame(&bytes, now),
             // tungstenite has queued the pong; it shall leave at once.
             Message::Ping(_) => self.flush(now),
             Message::Close(frame) => {
@@ -86,6 +111,16 @@ impl<'a, 's> Session<'a, 's> {
             // `Frame` is never read, only written.
             Message::Pong(_) | Message::Frame(_) => Ok(()),
         }
+    }
+
+    fn frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Trouble> {
+        let before = self.intake.stats().updates.get();
+        self.intake.frame(frame)?;
+        if self.intake.stats().updates.get() > before {
+            self.heard = now;
+            self.unseen.certificate(self.intake, now)?;
+        }
+        Ok(())
     }
 
     /// Sends the ping when it is due, and what could not be sent before.
@@ -137,8 +172,8 @@ impl<'a, 's> Session<'a, 's> {
 
     /// When to look again though nothing has arrived.
     fn next_deadline(&self) -> Instant {
-        let unread = self.unsent_since.map(|since| since + self.timings.unread);
-        unread.map_or(self.ping_due, |unread| unread.min(self.ping_due))
+        let due = self.ping_due.min(self.heard + self.timings.silent);
+        self.unsent_since.map_or(due, |since| due.min(since + self.timings.unread))
     }
 
     /// Tells the server that we leave, if that needs no waiting.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tungstenite::http::{HeaderValue, Uri};
 
-use crate::connect::{Target, Trust};
+use crate::connect::{Proxy, Route, Target, Trust};
 use crate::error::{Error, Result};
 
 /// The streams a server usually offers, for remedies.
@@ -19,6 +19,7 @@ pub struct Settings {
     target: Target,
     /// None for `ws://`.
     trust: Option<Trust>,
+    proxy: Option<Proxy>,
     /// Secret: marked as such, and so shown by no one.
     authorization: Option<HeaderValue>,
     /// How long things may take.
@@ -35,6 +36,9 @@ pub struct Timings {
     pub ping: Duration,
     /// How long the server may leave unread what we send.
     pub unread: Duration,
+    /// How long no certificate may come before the connection counts as stalled. The logs
+    /// together publish hundreds a second: a server without any has lost them.
+    pub silent: Duration,
     /// The longest pause before the first reconnect; it doubles from one to the next.
     pub pause: Duration,
     /// The longest pause of all, unless the server asks for more.
@@ -42,7 +46,7 @@ pub struct Timings {
     /// How long a server that we have been connected to may turn us away (403, 404) before the
     /// feed ends.
     pub refused: Duration,
-    /// A connection that lived for this long starts the pauses afresh.
+    /// A connection on which certificates came for this long starts the pauses afresh.
     pub healthy: Duration,
 }
 
@@ -52,6 +56,7 @@ impl Default for Timings {
             connect: Duration::from_secs(15),
             ping: Duration::from_secs(15),
             unread: Duration::from_secs(10),
+            silent: Duration::from_secs(60),
             pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(60),
             refused: Duration::from_secs(600),
@@ -76,7 +81,20 @@ impl Settings {
         }
         let trust = if secure { Some(Trust::load(ca_file)?) } else { None };
         let authorization = token.map(authorization).transpose()?;
-        Ok(Self { uri, target, trust, authorization, timings: Timings::default() })
+        Ok(Self { uri, target, trust, proxy: None, authorization, timings: Timings::default() })
+    }
+
+    /// The same server by way of `proxy`; without one, as the environment says (`HTTPS_PROXY`,
+    /// `NO_PROXY`).
+    ///
+    /// # Errors
+    /// When the environment names something that is no HTTP proxy.
+    pub fn through(mut self, proxy: Option<Proxy>) -> Result<Self> {
+        self.proxy = match proxy {
+            Some(proxy) => Some(proxy),
+            None => Proxy::of_environment(&self.target)?,
+        };
+        Ok(self)
     }
 
     /// The feed's name, as stored in `positions` and `gaps`: the URL without its query, which may
@@ -113,12 +131,8 @@ impl Settings {
         &self.uri
     }
 
-    pub(super) fn target(&self) -> &Target {
-        &self.target
-    }
-
-    pub(super) fn trust(&self) -> Option<&Trust> {
-        self.trust.as_ref()
+    pub(super) fn route(&self) -> Route<'_> {
+        Route { target: &self.target, trust: self.trust.as_ref(), proxy: self.proxy.as_ref() }
     }
 
     pub(super) fn authorization(&self) -> Option<&HeaderValue> {
@@ -130,6 +144,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("uri", &self.feed_name())
+            .field("proxy", &self.proxy)
             .field("token", &self.authorization.as_ref().map(|_| "(secret)"))
             .field("timings", &self.timings)
             .finish_non_exhaustive()
@@ -149,8 +164,10 @@ fn parse(url: &str) -> Result<Uri> {
     })?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
-        return Err(Error::usage("the server's URL holds a user name or password")
-            .remedy("remove it; a token goes into an environment variable named by `token_env`"));
+        return Err(Error::usage("the server's URL holds a user name or password").remedy(
+            "remove it; a token goes into an environment variable named by `token_env`, or \
+                 into a file named by `token_file`",
+        ));
     }
     let instead = match scheme.to_ascii_lowercase().as_str() {
         "ws" | "wss" => None,
@@ -188,8 +205,9 @@ fn target(uri: &Uri, url: &str, secure: bool) -> Result<Target> {
 
 fn authorization(token: &str) -> Result<HeaderValue> {
     let unusable = |what: &str| {
-        Error::usage(format!("the access token {what}"))
-            .remedy("check the environment variable that `token_env` names")
+        Error::usage(format!("the access token {what}")).remedy(
+            "check the environment variable that `token_env` names, or the file of `token_file`",
+        )
     };
     if token.trim().is_empty() {
         return Err(unusable("is empty"));

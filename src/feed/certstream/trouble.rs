@@ -24,6 +24,11 @@ pub(super) enum Trouble {
         /// How loudly to say it.
         level: Level,
     },
+    /// Connected, but no certificate has come for this long: trying again may help.
+    Stall {
+        /// For how long.
+        silent: Duration,
+    },
     /// The server turns us away. Only other settings can end that, unless a connection has been
     /// made before: a server that is starting again may answer so for a while.
     Refused {

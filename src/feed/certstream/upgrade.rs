@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::Request;
@@ -14,7 +13,7 @@ use tungstenite::{Error as WsError, WebSocket};
 
 use super::settings::{STREAMS, Settings, shown};
 use super::trouble::{Trouble, escaped};
-use crate::connect::Connection;
+use crate::connect::{Connection, retry_after};
 use crate::error::Error;
 use crate::stop::Stop;
 use crate::update::MAX_FRAME;
@@ -84,11 +83,13 @@ fn refused(status: StatusCode, headers: &HeaderMap, settings: &Settings) -> Trou
     match status.as_u16() {
         401 if token_sent => lasting(
             "it does not accept the token",
-            "check the token in the environment variable that `token_env` names".into(),
+            "check the token where `token_env` or `token_file` says it is".into(),
         ),
         401 => lasting(
             "it wants a token",
-            "put the token into an environment variable and name that as `token_env`".into(),
+            "put the token into an environment variable and name that as `token_env`, or into a \
+             file and name that as `token_file`"
+                .into(),
         ),
         403 => refused(
             "it does not let us in",
@@ -101,7 +102,9 @@ fn refused(status: StatusCode, headers: &HeaderMap, settings: &Settings) -> Trou
         ),
         code => Trouble::Passing {
             what: format!("the server answered {status}: {}", passing(code, headers)),
-            stay_away: stay_away(headers, Timestamp::now()),
+            stay_away: headers.get(RETRY_AFTER).and_then(|value| {
+                retry_after(value.to_str().ok()?, Timestamp::now(), LONGEST_STAY_AWAY)
+            }),
             level: log::Level::Warn,
         },
     }
@@ -121,41 +124,5 @@ fn passing(code: u16, headers: &HeaderMap) -> String {
         }
         200..=299 => format!("no WebSocket is offered there; streams are usually {STREAMS}"),
         _ => "not the upgrade we asked for".into(),
-    }
-}
-
-/// How long the server asks us to stay away: `Retry-After`, in seconds or as an HTTP date.
-fn stay_away(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = DateTimeParser::new().parse_timestamp(value).ok()?;
-            // A date that has passed asks for nothing.
-            Duration::try_from(date.duration_since(now)).unwrap_or_default()
-        }
-    };
-    Some(asked.min(LONGEST_STAY_AWAY))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_read_in_both_forms_and_bounded() {
-        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
-        let asked = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, value.parse().unwrap());
-            stay_away(&headers, now)
-        };
-        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(7)));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:49:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(asked("Sun, 06 Nov 2094 08:49:37 GMT"), None, "a wrong weekday");
-        assert_eq!(asked("99999999"), Some(LONGEST_STAY_AWAY));
-        assert_eq!(asked("soon"), None);
-        assert_eq!(stay_away(&HeaderMap::new(), now), None);
     }
 }

@@ -27,7 +27,9 @@ use super::get_entries::GetEntries;
 use super::intake::EntryIntake;
 use super::pace::Pace;
 use super::page_size::PageSize;
+use super::room::Room;
 use super::settings::{Settings, feed_name, is_feed_of_log, verifier_name};
+use super::suspect::Suspect;
 use super::tiled::{Place, Tiled};
 use super::verifier::{Left as LeftToVerify, Moved, Verifier};
 
@@ -35,6 +37,8 @@ use super::verifier::{Left as LeftToVerify, Moved, Verifier};
 const LOOK: Duration = Duration::from_secs(1);
 /// The same where a range is read: someone waits for its end.
 const LOOK_AT_RANGE: Duration = Duration::from_millis(50);
+/// Microseconds for which a log that offers no names tiles is taken not to: a week.
+const PROBE_AGAIN: i64 = 7 * 24 * 3_600_000_000;
 /// Tiles, or pages, of one log that are fetched at once when it has to catch up.
 const TILES_AT_ONCE: usize = 4;
 const PAGES_AT_ONCE: usize = 2;
@@ -366,12 +370,21 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
         // Where to begin is decided, and stored, with the first tree head: a gap before that has
         // stored a number, but no place.
         let known = self.around.tree_heads.get(name).cloned();
+        let mut protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        let no_names = self.around.outlets.positions.get(name).and_then(|stored| stored.no_names);
+        if let Protocol::Tiled(tiled) = &mut protocol
+            && no_names.is_some_and(|found| now_micros() - found < PROBE_AGAIN)
+        {
+            tiled.source = CtSource::Data;
+        }
         Ok(Course {
-            protocol: self.protocols.of(log, &self.settings, &self.around.stop),
+            protocol,
             intake,
             pace: Pace::new(self.settings.max_delay),
             start: known.is_none().then_some(start),
             known,
+            shown: None,
+            behind: false,
             from: match start {
                 Start::Index(index) if end.is_some() => Some(index),
                 _ => None,
@@ -478,10 +491,12 @@ impl Doubt {
     }
 }
 
-/// How each log is asked and read; those of one operator share its bucket.
+/// How each log is asked and read; those of one operator share its bucket, and all share the room
+/// for what is fetched ahead.
 #[derive(Debug, Default)]
 pub(super) struct Protocols {
     buckets: HashMap<(String, Asked), Arc<Bucket>>,
+    room: Arc<Room>,
 }
 
 impl Protocols {
@@ -495,6 +510,7 @@ impl Protocols {
             client: settings.client.clone(),
             bucket: Arc::clone(bucket),
             priority: Priority::Normal,
+            room: Arc::clone(&self.room),
             parallel,
         };
         let (verify, stop) = (settings.verify, Arc::clone(stop));
@@ -503,6 +519,7 @@ impl Protocols {
                 origin: log.origin().to_owned(),
                 key: log.key.clone(),
                 source: settings.source,
+                has_names: false,
                 verify,
                 place: Place {
                     prefix: monitoring_url.clone(),
@@ -511,6 +528,7 @@ impl Protocols {
                 },
                 names: NamesTileReader::default(),
                 frontier: None,
+                suspect: Suspect::default(),
             })),
             LogProtocol::Rfc6962 { url } => Protocol::GetEntries(Box::new(GetEntries {
                 url: url.clone(),

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::batch::{Closed, TreeHead};
+use crate::batch::{Closed, Fork, TreeHead};
 use crate::config::Start;
 use crate::connect::sleep;
+use crate::ctlog::TILE;
 use crate::error::{Error, Result};
 use crate::feed::back_off::BackOff;
 use crate::stop::Stop;
@@ -27,6 +28,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a log may fail before that is an error: a restart of its servers is none.
 const LONG: Duration = Duration::from_secs(600);
+
+/// Entries that are read under one tree head: a hash tile of the second level stands for as many.
+/// A log that is days behind is asked for its size now and then, and where it was proven to stand
+/// is stored.
+const ROUND: u64 = TILE * TILE;
 
 /// How a log is asked and read.
 #[derive(Debug)]
@@ -106,6 +112,10 @@ pub(super) struct Course<'a> {
     pub pace: Pace,
     /// The newest tree head that was proven to extend all before it, of an earlier run at first.
     pub known: Option<TreeHead>,
+    /// The tree head that came last, none at first; nothing is proven of it.
+    pub shown: Option<TreeHead>,
+    /// Whether more of what is to be read by now is left than fitted into one round.
+    pub behind: bool,
     /// Where to begin; none: at the intake's position.
     pub start: Option<Start>,
     /// The index that a range begins at, where that is known from the start.
@@ -179,14 +189,17 @@ impl Course<'_> {
                     if self.is_done() {
                         return Ok(End::Read);
                     }
-                    self.pace.pause(Instant::now())
+                    if self.behind { Duration::ZERO } else { self.pace.pause(Instant::now()) }
                 }
                 Err(Trouble::Stopped | Trouble::Closed) => return Ok(End::Stopped),
                 Err(Trouble::Broken { reason, what }) => {
+                    if let (Some(known), Some(shown)) = (self.known.take(), self.shown.take()) {
+                        let _ = self.intake.fork(Fork { known, shown });
+                    }
                     let _ = self.intake.open_gap(reason, what.clone());
                     return Err(Error::failed(format!("{}: {what}", self.name)).remedy(
-                        "this log is not read any further; its two tree heads are in the \
-                         database: report them to the log's operator",
+                        "this log is not read any further; its two tree heads are in the table \
+                         `forks` of the database: report them to the log's operator",
                     ));
                 }
                 Err(Trouble::Passing(what) | Trouble::Refuted(what))
@@ -262,7 +275,9 @@ impl Course<'_> {
 
     /// One look at the log: its tree head, and what is to be read by now.
     fn round(&mut self) -> Result<(), Trouble> {
+        self.behind = false;
         let head = self.protocol.tree_head()?;
+        self.shown = Some(head.clone());
         if let Some(known) = &self.known {
             let broken = |reason, what: &str| Trouble::Broken {
                 reason,
@@ -300,7 +315,9 @@ impl Course<'_> {
                 Ok(())
             };
         }
-        self.protocol.read(&mut self.intake, end, &head, self.known.as_ref())?;
+        let round_end = end.min((position / ROUND + 1) * ROUND);
+        self.protocol.read(&mut self.intake, round_end, &head, self.known.as_ref())?;
+        self.behind = round_end < end;
         self.learn(head)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns the threads that fetch for a feed, and which of their results is due. They hold nothing
 //! that the feed needs: at a stop it leaves them behind, whatever they wait for, and they end with
-//! their request. A request that failed in a way that may pass is tried a few times at once; what
+//! their request. What is due is always fetched, what comes after it while there is room. A request that failed in a way that may pass is tried a few times at once; what
 //! comes of it then is the feed's business.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::bucket::{Bucket, Priority};
+use super::room::{Room, Share};
 use super::trouble::Trouble;
 use crate::connect::http::{Client, HttpFault};
 use crate::feed::back_off::BackOff;
@@ -28,6 +29,8 @@ const TRIES: u32 = 4;
 /// Pauses between them.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Bytes that an answer is taken to have before the first has come: a data tile.
+const FIRST_GUESS: usize = 512 * 1024;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,11 @@ impl Fault {
     pub fn is_not_found(&self) -> bool {
         matches!(self.what, HttpFault::NotFound(_))
     }
+
+    /// Whether it had more bytes than it may.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.what, HttpFault::TooLarge(_))
+    }
 }
 
 impl From<Fault> for Trouble {
@@ -76,6 +84,8 @@ pub(super) struct Fetcher {
     pub client: Client,
     pub bucket: Arc<Bucket>,
     pub priority: Priority,
+    /// Where what is fetched ahead has to fit in, shared with all other logs.
+    pub room: Arc<Room>,
     /// Requests under way at once; at least one.
     pub parallel: usize,
 }
@@ -93,27 +103,31 @@ impl Fetcher {
 
     /// Fetches `requests`, some at once, to be taken in their order.
     pub fn ahead(&self, requests: Vec<Request>) -> Ahead {
-        let workers = self.parallel.clamp(1, requests.len().max(1));
-        // Answers under way or waiting for their turn: as many as there are workers.
-        let (permit, permits) = bounded(workers);
-        for _ in 0..workers {
-            // There is room: this is what the channel was made for.
-            let _ = permit.try_send(());
-        }
-        let (answer, answers) = bounded(workers);
+        let most = self.parallel.max(1);
+        // No more permits, and so no more answers, than that are ever under way.
+        let (permit, permits) = bounded(most);
+        let (answer, answers) = bounded(most);
         let plan = Arc::new(Plan {
             requests,
             next: AtomicUsize::new(0),
             abandoned: AtomicBool::new(false),
             fetcher: self.clone(),
         });
-        let failed = (0..workers).find_map(|_| {
-            let (plan, permits, answer) = (Arc::clone(&plan), permits.clone(), answer.clone());
-            let work = move || plan.work(&permits, &answer);
-            thread::Builder::new().name("fetch".into()).spawn(work).err()
-        });
-        let lost = failed.map(|error| format!("no thread to fetch with: {error}"));
-        Ahead { plan, permit, answers, early: BTreeMap::new(), due: 0, lost }
+        let mut ahead = Ahead {
+            plan,
+            permit,
+            permits,
+            answer,
+            answers,
+            early: BTreeMap::new(),
+            due: 0,
+            permitted: 0,
+            workers: 0,
+            guess: FIRST_GUESS,
+            lost: None,
+        };
+        ahead.permit();
+        ahead
     }
 }
 
@@ -128,8 +142,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn work(&self, permits: &Receiver<()>, answers: &Sender<(usize, thread::Result<Answer>)>) {
-        while permits.recv().is_ok() {
+    fn work(&self, permits: &Receiver<Share>, answers: &Sender<(usize, Fetched)>) {
+        while let Ok(mut share) = permits.recv() {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(request) = self.requests.get(index) else { return };
             // Nothing is left half done: a panic goes on in the feed's own thread.
@@ -138,7 +152,10 @@ impl Plan {
                 Ok(Some(answer)) => Ok(answer),
                 Err(panic) => Err(panic),
             };
-            if answers.send((index, answer)).is_err() {
+            if let Ok(Ok(body)) = &answer {
+                share.set(body.len());
+            }
+            if answers.send((index, Fetched { answer, share })).is_err() {
                 return;
             }
         }
@@ -198,17 +215,33 @@ fn may_pass(fault: &HttpFault) -> bool {
     }
 }
 
+/// What came of a request, or the panic that it ended in, and its share of the room.
+#[derive(Debug)]
+struct Fetched {
+    answer: thread::Result<Answer>,
+    share: Share,
+}
+
 /// Answers on their way, in the order of their requests.
 #[derive(Debug)]
 pub(super) struct Ahead {
     plan: Arc<Plan>,
-    permit: Sender<()>,
-    answers: Receiver<(usize, thread::Result<Answer>)>,
+    /// Each lets one more request be made; requests are made in their order.
+    permit: Sender<Share>,
+    permits: Receiver<Share>,
+    answer: Sender<(usize, Fetched)>,
+    answers: Receiver<(usize, Fetched)>,
     /// What came before its turn.
-    early: BTreeMap<usize, Answer>,
+    early: BTreeMap<usize, (Answer, Share)>,
     /// Index of the answer that is due.
     due: usize,
-    /// Why no answer may ever come.
+    /// Requests that may have been made: those before this index.
+    permitted: usize,
+    /// Threads that fetch.
+    workers: usize,
+    /// Bytes that the next answer is taken to have: as many as the last one.
+    guess: usize,
+    /// Why no answer will ever come.
     lost: Option<String>,
 }
 
@@ -219,25 +252,62 @@ impl Ahead {
             if stop.is_requested() {
                 return Err(Trouble::Stopped);
             }
-            if let Some(answer) = self.early.remove(&self.due) {
+            if let Some((answer, share)) = self.early.remove(&self.due) {
                 self.due += 1;
-                // All workers may have ended by now.
-                let _ = self.permit.try_send(());
+                if let Ok(body) = &answer {
+                    self.guess = body.len();
+                }
+                drop(share);
+                self.permit();
                 return Ok(answer);
             }
-            match self.answers.recv_timeout(STOP_AFTER) {
-                Ok((index, Ok(answer))) => {
-                    self.early.insert(index, answer);
-                }
-                Ok((_, Err(panic))) => resume_unwind(panic),
-                Err(RecvTimeoutError::Timeout) if self.lost.is_none() => {}
-                Err(_) => {
-                    let what = self.lost.clone();
-                    return Err(Trouble::Passing(
-                        what.unwrap_or_else(|| "a fetching thread was lost".to_owned()),
-                    ));
-                }
+            if let Some(what) = self.lost.take() {
+                return Err(Trouble::Passing(what));
             }
+            match self.answers.recv_timeout(STOP_AFTER) {
+                Ok((index, Fetched { answer: Ok(answer), share })) => {
+                    self.early.insert(index, (answer, share));
+                }
+                Ok((_, Fetched { answer: Err(panic), .. })) => resume_unwind(panic),
+                // A thread ends with an answer, or once nobody waits for one.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Permits what is due to be fetched, and what comes after it as far as there is room.
+    fn permit(&mut self) {
+        let Fetcher { room, parallel, .. } = &self.plan.fetcher;
+        let (room, most) = (Arc::clone(room), (*parallel).max(1));
+        let end = self.plan.requests.len().min(self.due + most);
+        while self.permitted < end {
+            let share = if self.permitted == self.due {
+                room.take(self.guess)
+            } else if let Some(share) = room.try_take(self.guess) {
+                share
+            } else {
+                return;
+            };
+            self.permitted += 1;
+            if self.permitted - self.due > self.workers {
+                self.hire();
+            }
+            // There is room: no more are under way than the channel was made for.
+            let _ = self.permit.try_send(share);
+        }
+    }
+
+    /// Starts one more thread. Where that cannot be, those there are do the work.
+    fn hire(&mut self) {
+        let (plan, permits, answer) =
+            (Arc::clone(&self.plan), self.permits.clone(), self.answer.clone());
+        let work = move || plan.work(&permits, &answer);
+        match thread::Builder::new().name("fetch".into()).spawn(work) {
+            Ok(_) => self.workers += 1,
+            Err(error) if self.workers == 0 => {
+                self.lost = Some(format!("no thread to fetch with: {error}"));
+            }
+            Err(_) => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::batch::TreeHead;
 use crate::config::Verification;
 use crate::ctlog::{
-    ConsistencyProof, Entry, EntryFault, Frontier, Key, ProofFault, leaf_hash, read_frame,
+    ConsistencyProof, Frontier, Key, LeafFault, ProofFault, leaf_hash, read_frame,
     read_get_entries, signed_tree_head,
 };
 use crate::stop::Stop;
@@ -17,6 +17,7 @@ use crate::stop::Stop;
 use super::fetch::{Fetcher, Request};
 use super::intake::EntryIntake;
 use super::page_size::PageSize;
+use super::room::{Room, Share};
 use super::trouble::Trouble;
 
 /// A tree head is a few hundred bytes of JSON, a proof at most 128 hashes in base64.
@@ -24,8 +25,12 @@ const SMALL: usize = 64 * 1024;
 /// A page of entries, with the chains that come along.
 const PAGE_LIMIT: usize = 128 * 1024 * 1024;
 /// Entries that are held until they are proven, and bytes of them: one more request proves them.
+/// Fewer, where other logs hold so much that there is no room.
 const HELD: usize = 2048;
 const HELD_BYTES: usize = 8 * 1024 * 1024;
+
+/// Entries among which one is looked for that can be read, where only its time is wanted.
+const NEARBY: u64 = 16;
 
 /// An RFC 6962 log as it is read.
 #[derive(Debug)]
@@ -43,13 +48,18 @@ pub(super) struct GetEntries {
 }
 
 /// Entries that are not proven yet, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
-    frames: Vec<Result<Vec<u8>, EntryFault>>,
+    frames: Vec<Result<Vec<u8>, LeafFault>>,
     bytes: usize,
+    share: Share,
 }
 
 impl Held {
+    fn none(room: &Arc<Room>) -> Self {
+        Self { frames: Vec::new(), bytes: 0, share: room.take(0) }
+    }
+
     fn is_full(&self) -> bool {
         self.frames.len() >= HELD || self.bytes >= HELD_BYTES
     }
@@ -57,11 +67,13 @@ impl Held {
     /// Grows the tree that ends before these entries by them.
     fn grow(&self, tree: &mut Frontier) {
         for frame in &self.frames {
-            tree.push(match frame.as_deref().map_err(|fault| *fault).and_then(read_frame) {
-                Ok((_, entry)) => entry.leaf_hash(),
-                // Nothing that could be hashed came: the proof fails, and it is asked for again.
-                Err(_) => leaf_hash(&[]),
-            });
+            let hash = match frame {
+                Ok(frame) => read_frame(frame).ok().map(|(_, entry)| entry.leaf_hash()),
+                // An entry that nobody understands is proven all the same: it is a gap of one.
+                Err(fault) => fault.leaf_hash,
+            };
+            // Nothing that could be hashed came: the proof fails, and it is asked for again.
+            tree.push(hash.unwrap_or_else(|| leaf_hash(&[])));
         }
     }
 }
@@ -111,10 +123,11 @@ impl GetEntries {
     fn take_in(
         &self,
         intake: &mut EntryIntake,
-        frame: &Result<Vec<u8>, EntryFault>,
+        frame: &Result<Vec<u8>, LeafFault>,
     ) -> Result<(), Trouble> {
         let verified = self.verify == Verification::Full;
-        match frame.as_deref().map_err(|fault| *fault).and_then(read_frame) {
+        let read = frame.as_deref().map_err(|bad| bad.fault).and_then(read_frame);
+        match read {
             Ok((_, entry)) => intake.entry(&entry, verified)?,
             Err(fault) => intake.unreadable(fault.reason(), fault.to_string())?,
         }
@@ -123,9 +136,10 @@ impl GetEntries {
 
     /// Fetches the entries from `first` on, as many as are proven at once, and at least one.
     fn fetch(&mut self, first: u64, end: u64) -> Result<Held, Trouble> {
-        let mut held = Held::default();
+        let room = Arc::clone(&self.fetcher.room);
+        let mut held = Held::none(&room);
         let mut next = first;
-        while next < end && !held.is_full() {
+        while next < end && !held.is_full() && (held.frames.is_empty() || room.is_left()) {
             let pages = self.pages(next, end, HELD - held.frames.len());
             let request = |&(from, to): &(u64, u64)| Request {
                 url: self.entries_url(from, to),
@@ -135,7 +149,7 @@ impl GetEntries {
             for (from, to) in pages {
                 let body = bodies.next(&self.stop)??;
                 next = self.hold(&mut held, from, to, body)?;
-                if next <= to || held.is_full() {
+                if next <= to || held.is_full() || !room.is_left() {
                     // The pages behind a short one overlap what is missing: ask anew.
                     break;
                 }
@@ -178,6 +192,7 @@ impl GetEntries {
                 held.frames.push(frame.map(<[u8]>::to_vec));
             }
         });
+        held.share.set(held.bytes);
         // What cannot be read at all says nothing that the log might have signed.
         read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.entries_url(from, to))))?;
         if count == 0 {
@@ -327,20 +342,31 @@ impl GetEntries {
         let (mut low, mut high) = (0, head.size);
         while low < high {
             let middle = low.midpoint(high);
-            let url = self.entries_url(middle, middle);
-            let mut body = self.fetcher.one(&url, PAGE_LIMIT, &self.stop)?;
-            let mut timestamp = None;
-            read_get_entries(&mut body, middle, |_, frame| {
-                let entry = frame.and_then(read_frame);
-                timestamp =
-                    timestamp.or(entry.ok().map(|(_, entry): (_, Entry<'_>)| entry.timestamp));
-            })
-            .map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))?;
+            // Of an entry that cannot be read, the next one's time will do.
+            let nearby = middle.saturating_add(NEARBY).min(head.size) - 1;
+            let timestamp = match self.timestamp(middle, middle)? {
+                None => self.timestamp(middle, nearby)?,
+                known => known,
+            };
             let Some(timestamp) = timestamp else {
-                return Err(Trouble::Passing(format!("{url}: the answer has no entry")));
+                let url = self.entries_url(middle, nearby);
+                return Err(Trouble::Passing(format!("{url}: no entry can be read")));
             };
             if timestamp < millis { low = middle + 1 } else { high = middle }
         }
         Ok(low)
+    }
+
+    /// When the log took in the first of the entries `from` to `to` that can be read.
+    fn timestamp(&self, from: u64, to: u64) -> Result<Option<u64>, Trouble> {
+        let url = self.entries_url(from, to);
+        let mut body = self.fetcher.one(&url, PAGE_LIMIT, &self.stop)?;
+        let mut timestamp = None;
+        read_get_entries(&mut body, from, |_, frame| {
+            let entry = frame.ok().and_then(|frame| read_frame(frame).ok());
+            timestamp = timestamp.or(entry.map(|(_, entry)| entry.timestamp));
+        })
+        .map_err(|fault| Trouble::Refuted(format!("{url}: {fault}")))?;
+        Ok(timestamp)
     }
 }

@@ -1,15 +1,19 @@
 //! Entries of a log on their way into batches.
 //!
 //! Owns what becomes of one entry: its names are read and it goes into the current batch, or it
-//! cannot be read and becomes a gap of one. Which entries come, and whether they were proven, is
-//! for `tiled` and `get_entries`.
+//! cannot be read and becomes a gap, as a rule of one. Which entries come, and whether they were
+//! proven, is for `tiled` and `get_entries`.
 
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::backlog::Backlog;
-use crate::batch::{AHEAD, BatchSender, Closed, Content, GapEvent, LogEntry, TreeHead, now_micros};
-use crate::ctlog::{self, Entry, LogSource, NamedEntry};
+use crate::batch::{
+    AHEAD, BatchSender, Closed, Content, Fork, GapEvent, LogEntry, TreeHead, now_micros,
+};
+use crate::ctlog::{self, Entry, EntryFault, LogSource, MAX_ENTRY, NamedEntry};
 use crate::feed::{MAX_NAMES, Outlet};
 use crate::stats::FeedStats;
 use crate::stop::Stop;
@@ -103,13 +107,21 @@ impl EntryIntake {
         self.names.clear();
         let names = &mut self.names;
         let index = self.position;
+        let mut bytes = Cow::Borrowed(entry.leaf);
+        if bytes.len() > MAX_ENTRY {
+            bytes = entry.signed_alone().into();
+        }
+        if bytes.len() > MAX_ENTRY {
+            let fault = EntryFault::TooLarge;
+            return self.unreadable(fault.reason(), fault.to_string());
+        }
         let read = ctlog::names(entry, |name| names.push(name));
         self.out.by_names_alone(false)?;
-        self.take_in(entry.timestamp, entry.leaf, verified)?;
+        self.take_in(entry.timestamp, &bytes, verified)?;
         // The names that were found count all the same; those that may be missing are a gap.
         match read {
             Ok(()) => self.note_surplus(index),
-            Err(fault) => self.note_unreadable(index, fault.reason(), fault.to_string()),
+            Err(fault) => self.note_unreadable(index..=index, fault.reason(), fault.to_string()),
         }
     }
 
@@ -136,7 +148,7 @@ impl EntryIntake {
         }
         self.stats.surplus_names.add(surplus);
         let detail = format!("{surplus} names beyond the first {MAX_NAMES} are left out");
-        self.note_unreadable(index, "too many names", detail)
+        self.note_unreadable(index..=index, "too many names", detail)
     }
 
     fn take_in(&mut self, timestamp: u64, bytes: &[u8], verified: bool) -> Result<(), Closed> {
@@ -173,23 +185,41 @@ impl EntryIntake {
     /// # Errors
     /// [`Closed`] when no matcher is left.
     pub fn unreadable(&mut self, reason: &'static str, detail: String) -> Result<(), Closed> {
-        let index = self.position;
-        self.position += 1;
-        self.stats.frames.add(1);
-        self.stats.position.store(self.position, Ordering::Relaxed);
-        self.note_unreadable(index, reason, detail)
+        self.unreadable_before(self.position + 1, reason, detail)
+    }
+
+    /// The entries before `end` cannot be read, now or later: a gap, and on.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn unreadable_before(
+        &mut self,
+        end: u64,
+        reason: &'static str,
+        detail: String,
+    ) -> Result<(), Closed> {
+        let first = std::mem::replace(&mut self.position, end);
+        self.stats.frames.add(end - first);
+        self.stats.position.store(end, Ordering::Relaxed);
+        self.note_unreadable(first..=end - 1, reason, detail)
     }
 
     fn note_unreadable(
         &mut self,
-        index: u64,
+        indexes: RangeInclusive<u64>,
         reason: &'static str,
         detail: String,
     ) -> Result<(), Closed> {
-        self.stats.unreadable.add(1);
+        let (first, last) = indexes.into_inner();
+        self.stats.unreadable.add(last - first + 1);
         self.stats.gaps.add(1);
-        log::warn!("{}: entry {index} cannot be read: {detail}", self.stats.name);
-        let gap = GapEvent::Entry { at: now_micros(), index, reason, detail };
+        let name = &self.stats.name;
+        if first == last {
+            log::warn!("{name}: entry {first} cannot be read: {detail}");
+        } else {
+            log::error!("{name}: the entries {first} to {last} cannot be read: {detail}");
+        }
+        let gap = GapEvent::Entries { at: now_micros(), first, last, reason, detail };
         self.out.gap_to(self.position, gap)
     }
 
@@ -199,6 +229,19 @@ impl EntryIntake {
     /// [`Closed`] when no matcher is left.
     pub fn tree_head(&mut self, head: TreeHead) -> Result<(), Closed> {
         self.out.tree_head(self.position, head)
+    }
+
+    /// Notes that the log offers no names tiles.
+    pub fn has_no_names(&mut self) {
+        self.out.has_no_names();
+    }
+
+    /// Reports two tree heads that contradict each other.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn fork(&mut self, fork: Fork) -> Result<(), Closed> {
+        self.out.fork(self.position, fork)
     }
 
     /// Reports that the log is not read from here on, and why.

@@ -11,6 +11,7 @@
 mod ask;
 mod bucket;
 mod conductor;
+mod content;
 mod course;
 mod fetch;
 mod get_entries;
@@ -18,7 +19,9 @@ mod intake;
 mod lists;
 mod pace;
 mod page_size;
+mod room;
 mod settings;
+mod suspect;
 mod tiled;
 mod trouble;
 mod verifier;

@@ -12,10 +12,6 @@ use crate::error::{Error, Result};
 
 use super::Lists;
 
-/// What one request may take, its last byte included. The largest tiles are some megabytes; a
-/// server that needs longer is tried again.
-const DEADLINE: Duration = Duration::from_secs(60);
-
 /// What a start waits for the list before it takes the snapshot.
 const LIST_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -79,7 +75,7 @@ impl Settings {
             proxy: ct.proxy.as_deref(),
             contact: ct.contact.as_deref(),
         };
-        let client = Client::new(http, DEADLINE)?;
+        let client = Client::new(http, ct.timeout)?;
         let client_for_lists = Client::new(http, LIST_DEADLINE)?;
         let (lists, list) = Lists::open(ct.log_list.clone(), client_for_lists, ct.list_refresh)?;
         let settings = Self {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use crate::batch::TreeHead;
 use crate::config::{CtSource, Verification};
 use crate::ctlog::{
-    Entry, Frontier, Hash, HashTiles, Key, Kind, NamesTileReader, TILE, TileId, Tiles, checkpoint,
-    read_data_tile, root_of,
+    Frontier, Hash, HashTiles, Key, Kind, NamesTileReader, TILE, TileId, Tiles, checkpoint,
 };
 use crate::stop::Stop;
 
+use super::content::{Content, prove_alone, take_in};
 use super::fetch::{Answer, Fetcher, Request};
 use super::intake::EntryIntake;
+use super::suspect::Suspect;
 use super::trouble::Trouble;
 
 /// A checkpoint is three lines and some signatures.
@@ -23,9 +24,12 @@ const CHECKPOINT_LIMIT: usize = 64 * 1024;
 const HASHES_LIMIT: usize = 256 * 32;
 /// 256 entries: 400 KB as a rule, and some with a thousand names each a hundred times that. A
 /// larger one is refused, which is said, and costs no memory.
-const TILE_LIMIT: usize = 128 * 1024 * 1024;
+pub(super) const TILE_LIMIT: usize = 128 * 1024 * 1024;
+/// 256 lines of names, which are some tens of kilobytes as a rule.
+const NAMES_LIMIT: usize = 32 * 1024 * 1024;
 /// Tiles that are proven together, by the tree they grow into: takes one hash tile at most. Of
-/// more, each is proven on its own, by hash tiles of which one serves 256.
+/// more, each is proven on its own, by hash tiles of which one serves 256; so is each where other
+/// logs hold so much that there is no room for some together.
 const TOGETHER: usize = 4;
 /// Tiles that are planned at once: a plan of the whole way through a log would take hundreds of
 /// megabytes.
@@ -38,11 +42,15 @@ pub(super) struct Tiled {
     pub origin: String,
     pub key: Key,
     pub source: CtSource,
+    /// Whether a names tile of it was ever seen.
+    pub has_names: bool,
     pub verify: Verification,
     pub place: Place,
     pub names: NamesTileReader,
     /// The tree up to the last full tile that was read and proven; none before.
     pub frontier: Option<Frontier>,
+    /// The data tile that could not be read last.
+    pub suspect: Suspect,
 }
 
 /// Where the log's tiles are, and how they are got.
@@ -75,7 +83,8 @@ impl Tiled {
         Ok(TreeHead { size: head.size, root: head.root, timestamp: head.timestamp, signed })
     }
 
-    /// Takes in the entries up to `end`, once `head` was proven to extend `known`.
+    /// Takes in the entries up to `end`, once `head` was proven to extend `known`: by their names
+    /// alone where that is wanted and the log offers it.
     pub fn read(
         &mut self,
         intake: &mut EntryIntake,
@@ -86,34 +95,55 @@ impl Tiled {
         if self.source == CtSource::Names && self.read_names(intake, end, head, known)? {
             return Ok(());
         }
+        self.read_entries(intake, end, head, known)?;
+        // Its data tiles are there: it is not that the log cannot be read.
+        if self.source == CtSource::Names && !self.has_names {
+            log::info!("{}: offers no names tiles; reading its data tiles", self.origin);
+            self.source = CtSource::Data;
+            intake.has_no_names();
+        }
+        Ok(())
+    }
+
+    fn read_entries(
+        &mut self,
+        intake: &mut EntryIntake,
+        end: u64,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
         let mut hashes = HashTiles::new(head.size, head.root);
         let tiles = wanted(Kind::Data, intake.position(), end, head.size);
         let covered = tiles.last().map_or(0, |tile| tile.number * TILE + tile.width);
         if self.verify == Verification::Full
             && tiles.len() <= TOGETHER
+            && (tiles.len() == 1 || self.place.fetcher.room.is_left())
             && head.size - covered < TILE
+            && self.read_together(intake, &tiles, end, head, known, &mut hashes)?
         {
-            return self.read_together(intake, &tiles, end, head, known, &mut hashes);
+            return Ok(());
         }
         prove_extension(head, known, &mut hashes, &mut self.place)?;
         while intake.position() < end {
             let tiles = wanted(Kind::Data, intake.position(), end, head.size);
-            let mut bodies = self.place.ahead(&tiles);
+            let mut bodies = self.place.ahead(&tiles, TILE_LIMIT);
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
                 let body = self.place.tile(tile, bodies.next(&self.place.stop)?)?;
-                let entries = self.place.entries(tile, &body)?;
+                let content = self.place.content(tile, &body, &mut self.suspect)?;
                 if self.verify == Verification::Full {
-                    prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+                    prove_alone(&content, &mut hashes, &mut self.place)?;
                 }
-                take_in(intake, tile, &entries, end, self.verify)?;
+                take_in(intake, &content, end, self.verify)?;
+                self.place.pass_over(intake, &content, &body, end)?;
             }
         }
         self.frontier = None;
         Ok(())
     }
 
-    /// Proves some tiles by the tree that they grow into, then takes them in.
+    /// Proves some tiles by the tree that they grow into, then takes them in; not where one is
+    /// torn, which it says.
     fn read_together(
         &mut self,
         intake: &mut EntryIntake,
@@ -122,14 +152,24 @@ impl Tiled {
         head: &TreeHead,
         known: Option<&TreeHead>,
         hashes: &mut HashTiles,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         intake.wait_for_room(&self.place.stop);
-        let mut bodies = self.place.ahead(tiles);
-        let fetch = |tile: &TileId| self.place.tile(*tile, bodies.next(&self.place.stop)?);
-        let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, _>>()?;
-        let mut entries: Vec<Vec<Entry<'_>>> = Vec::with_capacity(tiles.len());
+        let mut bodies = self.place.ahead(tiles, TILE_LIMIT);
+        let mut share = self.place.fetcher.room.take(0);
+        let mut held = 0;
+        let fetch = |tile: &TileId| {
+            let body = self.place.tile(*tile, bodies.next(&self.place.stop)?)?;
+            held += body.len();
+            share.set(held);
+            Ok(body)
+        };
+        let bodies: Vec<Vec<u8>> = tiles.iter().map(fetch).collect::<Result<_, Trouble>>()?;
+        let mut content: Vec<Content<'_>> = Vec::with_capacity(tiles.len());
         for (tile, body) in tiles.iter().zip(&bodies) {
-            entries.push(self.place.entries(*tile, body)?);
+            content.push(self.place.content(*tile, body, &mut self.suspect)?);
+        }
+        if content.iter().any(|content| content.torn.is_some()) {
+            return Ok(false);
         }
 
         let begin = intake.position() / TILE * TILE;
@@ -139,7 +179,8 @@ impl Tiled {
             None => hashes.frontier(begin, &mut self.place)?,
         };
         growth.compare();
-        entries.iter().flatten().for_each(|entry| growth.push(entry.leaf_hash()));
+        let entries = content.iter().flat_map(|content| &content.entries);
+        entries.for_each(|entry| growth.push(entry.leaf_hash()));
         let full_tiles = growth.full_tiles.clone();
         if growth.tree.size() < head.size {
             for leaf in self.place.edge_leaves(head.size)? {
@@ -159,15 +200,16 @@ impl Tiled {
         if known.is_some_and(|known| known.size < begin) {
             prove_extension(head, known, hashes, &mut self.place)?;
         }
-        for (tile, entries) in tiles.iter().zip(&entries) {
-            take_in(intake, *tile, entries, end, Verification::Full)?;
+        for content in &content {
+            take_in(intake, content, end, Verification::Full)?;
         }
         self.frontier = full_tiles.or(Some(growth.tree)).filter(|tree| tree.size() % TILE == 0);
-        Ok(())
+        Ok(true)
     }
 
-    /// Takes in names where the log offers them, and says whether it does. Its tree is proven to
-    /// extend the one before; that the names are those of its entries, nothing can prove.
+    /// Takes in names up to the first tile that has none to be read; whether there was no such tile.
+    /// The log's tree is proven to extend the one before; that the names are those of its entries,
+    /// nothing can prove.
     fn read_names(
         &mut self,
         intake: &mut EntryIntake,
@@ -179,27 +221,30 @@ impl Tiled {
         prove_extension(head, known, &mut hashes, &mut self.place)?;
         while intake.position() < end {
             let tiles = wanted(Kind::Names, intake.position(), end, head.size);
-            let mut bodies = self.place.ahead(&tiles);
+            let mut bodies = self.place.ahead(&tiles, NAMES_LIMIT);
             for tile in tiles {
                 intake.wait_for_room(&self.place.stop);
-                let body = match bodies.next(&self.place.stop)? {
-                    Err(fault) if fault.is_not_found() && tile.width == TILE => {
-                        log::info!(
-                            "{}: offers no names tiles; reading its data tiles",
-                            self.origin
-                        );
-                        self.source = CtSource::Data;
-                        return Ok(false);
-                    }
-                    answer => self.place.tile(tile, answer)?,
-                };
-                self.take_in_names(intake, tile, &body, end)?;
+                let mut answer = bodies.next(&self.place.stop)?;
+                if is_of_no_use(&answer) && tile.width < TILE {
+                    let url = self.place.url(TileId { width: TILE, ..tile });
+                    answer =
+                        self.place.fetcher.one_or_fault(&url, NAMES_LIMIT, &self.place.stop)?;
+                }
+                if is_of_no_use(&answer) {
+                    return Ok(false);
+                }
+                let body = answer?;
+                self.has_names = true;
+                if !self.take_in_names(intake, tile, &body, end)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
     }
 
-    /// Takes in the entries of `indexes` alone, which stand in the data tile `number`; proven.
+    /// Takes in the entries of `indexes` alone, which stand in the data tile `number`; proven. What
+    /// cannot be read there is passed over.
     pub fn read_some(
         &mut self,
         intake: &mut EntryIntake,
@@ -213,12 +258,12 @@ impl Tiled {
         let url = self.place.url(tile);
         let answer = self.place.fetcher.one_or_fault(&url, TILE_LIMIT, &self.place.stop)?;
         let body = self.place.tile(tile, answer)?;
-        let entries = self.place.entries(tile, &body)?;
+        let content = self.place.content(tile, &body, &mut self.suspect)?;
         if self.verify == Verification::Full {
-            prove_alone(tile, &entries, &mut hashes, &mut self.place)?;
+            prove_alone(&content, &mut hashes, &mut self.place)?;
         }
         for index in indexes {
-            if let Some(entry) = entries.get((index - number * TILE) as usize) {
+            if let Some(entry) = content.entries.get((index - number * TILE) as usize) {
                 intake.begin_at(*index);
                 intake.entry(entry, self.verify == Verification::Full)?;
             }
@@ -226,14 +271,15 @@ impl Tiled {
         Ok(())
     }
 
-    /// Takes in the names that are due in `tile`, before `end`.
+    /// Takes in the names that are due in `tile`, before `end`; whether it has as many lines as
+    /// entries. Where it has not, its data tile tells.
     fn take_in_names(
         &mut self,
         intake: &mut EntryIntake,
         tile: TileId,
         body: &[u8],
         end: u64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let mut index = tile.number * TILE;
         let mut taken = Ok(());
         let read = self.names.read(body, tile.width as usize, |entry| {
@@ -247,7 +293,10 @@ impl Tiled {
             }
         });
         taken?;
-        read.map_err(|fault| Trouble::Passing(format!("{}: {fault}", self.place.url(tile))))
+        if let Err(fault) = &read {
+            log::warn!("{}: {fault}; reading its data tile", self.place.url(tile));
+        }
+        Ok(read.is_ok())
     }
 
     /// The index of the first entry of the tile in which the log took in an entry at `millis` or
@@ -260,9 +309,9 @@ impl Tiled {
             let tile = TileId { kind: Kind::Data, number, width: TILE };
             let url = self.place.url(tile);
             let body = self.place.fetcher.one(&url, TILE_LIMIT, &self.place.stop)?;
-            let entries = self.place.entries(tile, &body)?;
+            let content = self.place.content(tile, &body, &mut self.suspect)?;
             // The last one: a tile of which any entry is late enough is not passed over.
-            let last = entries.last().map_or(0, |entry| entry.timestamp);
+            let last = content.entries.last().map_or(0, |entry| entry.timestamp);
             if last < millis { low = number + 1 } else { high = number }
         }
         Ok(low * TILE)
@@ -297,20 +346,9 @@ impl Growth<'_> {
     }
 }
 
-/// Takes in the entries of `tile` that are due, before `end`.
-fn take_in(
-    intake: &mut EntryIntake,
-    tile: TileId,
-    entries: &[Entry<'_>],
-    end: u64,
-    verify: Verification,
-) -> Result<(), Trouble> {
-    for (index, entry) in (tile.number * TILE..end).zip(entries) {
-        if index == intake.position() {
-            intake.entry(entry, verify == Verification::Full)?;
-        }
-    }
-    Ok(())
+/// Whether there are no names where they were looked for, or far too many to be those of a tile.
+fn is_of_no_use(answer: &Answer) -> bool {
+    answer.as_ref().is_err_and(|fault| fault.is_not_found() || fault.is_too_large())
 }
 
 /// Proves that the tree of `head` is that of `known`, grown.
@@ -339,39 +377,19 @@ fn forked(head: &TreeHead, known: Option<&TreeHead>) -> Trouble {
     }
 }
 
-/// Proves that `entries`, which stand in `tile`, are those of the signed tree.
-fn prove_alone(
-    tile: TileId,
-    entries: &[Entry<'_>],
-    hashes: &mut HashTiles,
-    place: &mut Place,
-) -> Result<(), Trouble> {
-    let leaves: Vec<Hash> = entries.iter().map(Entry::leaf_hash).collect();
-    let proven = if tile.width == TILE {
-        root_of(&leaves) == hashes.tile_root(tile.number, place)?
-    } else {
-        leaves == hashes.edge_leaves(place)?
-    };
-    if proven {
-        return Ok(());
-    }
-    let url = place.url(tile);
-    Err(Trouble::Refuted(format!("{url}: the entries are not those of the signed tree")))
-}
-
 impl Place {
-    fn url(&self, tile: TileId) -> String {
+    pub fn url(&self, tile: TileId) -> String {
         format!("{}{tile}", self.prefix)
     }
 
-    fn ahead(&self, tiles: &[TileId]) -> super::fetch::Ahead {
-        let request = |tile: &TileId| Request { url: self.url(*tile), limit: TILE_LIMIT };
+    fn ahead(&self, tiles: &[TileId], limit: usize) -> super::fetch::Ahead {
+        let request = |tile: &TileId| Request { url: self.url(*tile), limit };
         self.fetcher.ahead(tiles.iter().map(request).collect())
     }
 
     /// The bytes of `tile`, of which `answer` has come: of a part that has been filled meanwhile
     /// and vanished, those of the full tile.
-    fn tile(&self, tile: TileId, answer: Answer) -> Result<Vec<u8>, Trouble> {
+    pub fn tile(&self, tile: TileId, answer: Answer) -> Result<Vec<u8>, Trouble> {
         match answer {
             Err(fault) if fault.is_not_found() && tile.width < TILE => {
                 let url = self.url(TileId { width: TILE, ..tile });
@@ -379,27 +397,6 @@ impl Place {
             }
             answer => Ok(answer?),
         }
-    }
-
-    /// The entries of `tile`: as many as were asked for, though the tile may have more by now.
-    fn entries<'b>(&self, tile: TileId, body: &'b [u8]) -> Result<Vec<Entry<'b>>, Trouble> {
-        // What cannot be read at all says nothing that the log might have signed.
-        let unreadable = |what: String| Trouble::Passing(format!("{}: {what}", self.url(tile)));
-        let entries = read_data_tile(body, tile.width as usize).or_else(|fault| {
-            match read_data_tile(body, TILE as usize) {
-                Ok(full) => Ok(full),
-                Err(_) => Err(unreadable(fault.to_string())),
-            }
-        })?;
-        for (entry, index) in entries.iter().zip(tile.number * TILE..) {
-            if entry.leaf_index.is_some_and(|written| written != index) {
-                let url = self.url(tile);
-                return Err(Trouble::Refuted(format!(
-                    "{url}: entry {index} bears the index of another"
-                )));
-            }
-        }
-        Ok(entries.into_iter().take(tile.width as usize).collect())
     }
 
     /// The leaf hashes of the tile at the right edge of a tree of `size` entries, not proven.

@@ -1,14 +1,15 @@
 //! What matched by its names alone is read again, for its certificate.
 //!
 //! Owns the order of that: what is left to verify is asked for now and then, each tile is fetched
-//! once, at low priority, and what stands in it is proven. Where what is left is kept is its
-//! caller's business.
+//! once, at low priority, and what stands in it is proven. A tile that cannot be had, or is not what
+//! the log has signed, is tried again after longer and longer pauses and holds up no other. Where
+//! what is left is kept is its caller's business.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backlog::Backlog;
 use crate::batch::{Content, TreeHead, now_micros};
@@ -16,6 +17,7 @@ use crate::connect::sleep;
 use crate::ctlog::{LogSource, TILE};
 use crate::error::{Error, Result};
 use crate::feed::Outlets;
+use crate::feed::back_off::BackOff;
 use crate::stop::Stop;
 
 use super::intake::EntryIntake;
@@ -24,7 +26,9 @@ use super::trouble::Trouble;
 
 /// Pause between two looks at what is left.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Entries that are looked at together.
+/// The longest pause after trouble: an hour, since whatever lasts is no longer a matter of seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// Entries that are looked at together, beside those that are under way or put off.
 const AT_ONCE: usize = 1000;
 
 /// An entry that is left to verify: its index, and when it was found, in microseconds since the
@@ -45,6 +49,52 @@ impl fmt::Debug for Left {
 
 /// How a log is asked from now on; none while that has not changed.
 pub(super) type Moved = Arc<Mutex<Option<Box<Tiled>>>>;
+
+/// When something that failed is tried again.
+#[derive(Debug)]
+struct PutOff {
+    until: Instant,
+    back_off: BackOff,
+    /// Entries that wait for it.
+    entries: usize,
+}
+
+impl PutOff {
+    fn none(now: Instant) -> Self {
+        Self { until: now, back_off: BackOff::new(PAUSE, LONGEST_PAUSE), entries: 0 }
+    }
+
+    /// Puts it off once more; for how long.
+    fn further(&mut self, now: Instant) -> Duration {
+        let pause = self.back_off.next(Some(PAUSE));
+        self.until = now + pause;
+        pause
+    }
+}
+
+/// What of the work is not there to be taken up.
+#[derive(Debug, Default)]
+struct Pending {
+    /// Entries that were handed over and are not known to be committed: read again, they would be
+    /// fetched twice.
+    sent: BTreeSet<u64>,
+    /// By number: tiles that failed.
+    put_off: BTreeMap<u64, PutOff>,
+}
+
+impl Pending {
+    /// How many entries there are in it.
+    fn len(&self) -> usize {
+        self.sent.len() + self.put_off.values().map(|tile| tile.entries).sum::<usize>()
+    }
+
+    /// Forgets what is no longer left to do.
+    fn keep_what_is_left(&mut self, left: &[LeftEntry]) {
+        let left: BTreeSet<u64> = left.iter().map(|(index, _)| *index).collect();
+        self.sent.retain(|index| left.contains(index));
+        self.put_off.retain(|tile, _| left.range(tile * TILE..(tile + 1) * TILE).next().is_some());
+    }
+}
 
 /// Verifies the matches of one log.
 #[derive(Debug)]
@@ -73,20 +123,19 @@ impl Verifier<'_> {
         let content = Content::Again(Arc::clone(&self.source));
         let outlet = self.outlets.open(&self.name, true, content)?;
         let mut intake = EntryIntake::new(outlet, Arc::clone(&self.backlog), 0);
-        // Read again before it is known to be committed, an entry would be fetched twice.
-        let mut sent: BTreeSet<u64> = BTreeSet::new();
+        let mut pending = Pending::default();
+        let mut log = PutOff::none(Instant::now());
         intake.stats().live.store(true, Ordering::Relaxed);
         intake.stats().recorded.store(true, Ordering::Relaxed);
         while !self.stop.is_requested() && !self.over.load(Ordering::Relaxed) {
-            let left = (self.left.0)(&self.source.url, AT_ONCE)?;
-            let indexes: BTreeSet<u64> = left.iter().map(|(index, _)| *index).collect();
-            sent.retain(|index| indexes.contains(index));
-            let due = left.into_iter().filter(|(index, _)| !sent.contains(index));
-            match self.round(due.collect(), &mut intake) {
-                Ok(read) => sent.extend(read),
+            let mut left = (self.left.0)(&self.source.url, AT_ONCE + pending.len())?;
+            pending.keep_what_is_left(&left);
+            left.retain(|(index, _)| !pending.sent.contains(index));
+            match self.round(left, &mut pending, &mut intake) {
+                Ok(()) => log = PutOff::none(Instant::now()),
                 Err(Trouble::Stopped | Trouble::Closed) => break,
                 Err(Trouble::Passing(what) | Trouble::Refuted(what)) => {
-                    log::warn!("{}: {what}; trying again", self.name);
+                    self.lament(&what, log.further(Instant::now()));
                 }
                 // The course of the log finds the same, and stops it.
                 Err(Trouble::Broken { .. }) => break,
@@ -94,8 +143,7 @@ impl Verifier<'_> {
             if intake.flush().is_err() {
                 break;
             }
-            sleep(PAUSE, self.stop)
-                .map_err(|error| Error::failed(format!("{}: {error}", self.name)))?;
+            self.wait_until(log.until.max(Instant::now() + PAUSE))?;
         }
         intake.stats().live.store(false, Ordering::Relaxed);
         // Nobody is left to hand over to, where this fails.
@@ -103,14 +151,32 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Reads the entries that are due again; their indexes.
+    /// Waits, and not for longer than there is something to wait for.
+    fn wait_until(&self, due: Instant) -> Result<()> {
+        while !self.stop.is_requested() && !self.over.load(Ordering::Relaxed) {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            sleep(left.min(PAUSE), self.stop)
+                .map_err(|error| Error::failed(format!("{}: {error}", self.name)))?;
+        }
+        Ok(())
+    }
+
+    fn lament(&self, what: &str, pause: Duration) {
+        log::warn!("{}: {what}; next attempt in {:.1} s", self.name, pause.as_secs_f64());
+    }
+
+    /// Reads the entries that are due again.
     fn round(
         &mut self,
-        left: Vec<(u64, i64)>,
+        left: Vec<LeftEntry>,
+        pending: &mut Pending,
         intake: &mut EntryIntake,
-    ) -> Result<Vec<u64>, Trouble> {
+    ) -> Result<(), Trouble> {
         if left.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         if let Some(tiled) = self.moved.lock().unwrap_or_else(PoisonError::into_inner).take() {
             self.tiled = tiled;
@@ -122,13 +188,28 @@ impl Verifier<'_> {
                 tiles.entry(index / TILE).or_default().push(index);
             }
         }
-        let mut read = Vec::new();
         for (tile, indexes) in tiles {
+            let now = Instant::now();
+            if pending.put_off.get(&tile).is_some_and(|tile| tile.until > now) {
+                continue;
+            }
             intake.wait_for_room(self.stop);
-            self.tiled.read_some(intake, tile, &indexes, &head)?;
-            read.extend(indexes);
+            match self.tiled.read_some(intake, tile, &indexes, &head) {
+                Ok(()) => {
+                    pending.put_off.remove(&tile);
+                    pending.sent.extend(indexes);
+                }
+                Err(Trouble::Passing(what) | Trouble::Refuted(what)) => {
+                    let now = Instant::now();
+                    let again = pending.put_off.entry(tile).or_insert_with(|| PutOff::none(now));
+                    again.entries = indexes.len();
+                    let pause = again.further(now);
+                    self.lament(&what, pause);
+                }
+                Err(trouble) => return Err(trouble),
+            }
         }
-        Ok(read)
+        Ok(())
     }
 
     /// Whether the tile of an entry is full, or has had its time to fill.

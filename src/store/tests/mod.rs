@@ -21,7 +21,7 @@ use crate::backlog::Backlog;
 use crate::domain::Views;
 use crate::error::Result;
 use crate::matched::{Hit, Matched, MatchedDomain};
-use crate::rule::{Pattern, Place, Rule, RuleSet, Syntax};
+use crate::rule::{Anchor, Pattern, Place, Rule, RuleSet, Syntax};
 use crate::stats::{FeedStats, Feeds, WriterStats};
 use crate::update::Evidence;
 
@@ -130,6 +130,7 @@ fn rules(names: &[&str]) -> RuleSet {
             name: (*name).to_owned(),
             pattern: Pattern {
                 written: (*name).to_owned(),
+                anchor: Anchor::Search,
                 syntax: Syntax::Regular(Hir::literal(name.as_bytes())),
             },
             exclude: Vec::new(),

@@ -10,7 +10,7 @@ fn a_restart_keeps_everything_and_goes_on_after_it() {
     let base = Base::new();
     base.write(vec![message(1, vec![row("a.example"), row("b.example")])]);
     let applied = base.begin().last_applied("left").unwrap();
-    assert_eq!(applied, Applied { sequence: 1, position: 10 });
+    assert_eq!(applied, Applied { sequence: 1, position: 10, ..Applied::default() });
     base.write(vec![message(2, vec![row("a.example")]), message(3, vec![])]);
     assert_eq!(base.sightings(), ["a.example 2", "b.example 1"]);
     assert_eq!(base.column::<i64>("SELECT sequence FROM positions"), [3]);
@@ -80,6 +80,7 @@ fn what_was_read_of_a_log_adds_up_and_its_newest_tree_head_stays() {
                 timestamp: 1000 + size,
                 signed: format!("note {size}").into(),
             }),
+            ..Reading::default()
         },
         ..message(sequence, Vec::new())
     };
@@ -95,15 +96,21 @@ fn what_was_read_of_a_log_adds_up_and_its_newest_tree_head_stays() {
 }
 
 #[test]
-fn an_entry_that_cannot_be_read_is_a_gap_of_one() {
+fn entries_that_cannot_be_read_are_a_gap_with_their_indexes() {
     let base = Base::new();
-    let gap = GapEvent::Entry { at: 5, index: 77, reason: "no certificate", detail: "x".into() };
+    let gap = GapEvent::Entries {
+        at: 5,
+        first: 77,
+        last: 78,
+        reason: "no certificate",
+        detail: "x".into(),
+    };
     base.write(vec![Matched { gap: Some(gap), ..message(1, Vec::new()) }]);
     let gaps = base.column::<String>(
         "SELECT started || ' ' || ended || ' ' || reason || ' ' || first_index || ' ' || last_index
          FROM gaps",
     );
-    assert_eq!(gaps, ["5 5 no certificate 77 77"]);
+    assert_eq!(gaps, ["5 5 no certificate 77 78"]);
 }
 
 #[test]

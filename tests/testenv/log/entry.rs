@@ -26,8 +26,18 @@ pub struct Entry {
 /// What the log's signature covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signed {
-    X509 { certificate: Vec<u8> },
-    Precert { issuer_key_hash: Hash, tbs: Vec<u8>, submitted: Vec<u8> },
+    X509 {
+        certificate: Vec<u8>,
+    },
+    Precert {
+        issuer_key_hash: Hash,
+        tbs: Vec<u8>,
+        submitted: Vec<u8>,
+    },
+    /// Of a type that nobody knows.
+    Unknown {
+        signed: Vec<u8>,
+    },
 }
 
 /// A certificate of a chain; of those in the real tiles only the fingerprint is known.
@@ -56,6 +66,10 @@ impl Entry {
                 bytes.extend([0, 1]);
                 bytes.extend(issuer_key_hash);
                 bytes.extend(counted::<3>(tbs));
+            }
+            Signed::Unknown { signed } => {
+                bytes.extend([0, 7]);
+                bytes.extend(signed);
             }
         }
         let extensions = match index {
@@ -88,7 +102,7 @@ impl Entry {
         let known = self.chain.iter().filter_map(|issuer| issuer.der.as_deref());
         let chain = counted::<3>(&known.flat_map(counted::<3>).collect::<Vec<u8>>());
         match &self.signed {
-            Signed::X509 { .. } => chain,
+            Signed::X509 { .. } | Signed::Unknown { .. } => chain,
             Signed::Precert { submitted, .. } => [counted::<3>(submitted), chain].concat(),
         }
     }
@@ -121,7 +135,9 @@ impl Entry {
             *text = text.replace(name, &other);
         }
         match &mut altered.signed {
-            Signed::X509 { certificate } => replace(certificate, name, &other),
+            Signed::X509 { certificate: bytes } | Signed::Unknown { signed: bytes } => {
+                replace(bytes, name, &other);
+            }
             Signed::Precert { tbs, submitted, .. } => {
                 replace(tbs, name, &other);
                 replace(submitted, name, &other);

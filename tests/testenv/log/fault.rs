@@ -21,6 +21,8 @@ pub enum Fault {
     /// The entry at this place of a data tile, a names tile or a page has a name of another
     /// spelling; the form is right.
     AlteredEntry(usize),
+    /// The entries of a data tile without the extension that has their index.
+    Unindexed,
     /// As much of the tile beside it; the log has at least two full ones.
     OtherTile,
     /// The lowest bit of this byte (counted round and round) is the other way, before packing.

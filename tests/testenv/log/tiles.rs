@@ -141,7 +141,8 @@ fn content(log: &State, address: Address, fault: Option<&Fault>) -> Option<Vec<u
     let entries = log.entries.get(begin..begin + usize::try_from(address.width).ok()?)?;
     let mut bytes = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
-        let index = log.index((begin + at) as u64);
+        let bare = matches!(fault, Some(Fault::Unindexed));
+        let index = log.index((begin + at) as u64).filter(|_| !bare);
         let altered = matches!(fault, Some(Fault::AlteredEntry(number)) if *number == at);
         let entry = if altered { &entry.altered() } else { entry };
         match address.kind {

@@ -3,10 +3,15 @@
 //! Owns the counters, each with exactly one writing thread, and the register of the feeds that
 //! count. Whoever reads them (status line, metrics, report) never touches the pipeline.
 
+mod histogram;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use histogram::Histogram;
+
 use crate::domain::NameFault;
+use crate::rule::RuleIndex;
 use crate::update::FrameFault;
 
 /// A count that one thread writes and any thread reads.
@@ -180,7 +185,9 @@ pub struct MatcherStats {
     pub domains: Counter,
     /// Names dropped while sanitising, by reason.
     pub dropped: [Counter; NameFault::ALL.len()],
-    /// (domain, rule) pairs the prefilter let through.
+    /// Labels that begin `xn--` and do not decode.
+    pub invalid_labels: Counter,
+    /// (domain, rule) pairs the prefilter let through, in any view.
     pub candidates: Counter,
     /// (domain, rule) pairs that matched.
     pub matches: Counter,
@@ -190,6 +197,25 @@ pub struct MatcherStats {
     pub rows: Counter,
     /// Matched rows dropped because the backlog was full.
     pub backlog_dropped: Counter,
+    /// Matches by rule; empty where nobody asked for them.
+    pub rule_matches: Box<[Counter]>,
+}
+
+impl MatcherStats {
+    /// Counters that tell the matches of `rules` rules apart.
+    #[must_use]
+    pub fn by_rule(rules: usize) -> Self {
+        let rule_matches = std::iter::repeat_with(Counter::default).take(rules).collect();
+        Self { rule_matches, ..Self::default() }
+    }
+
+    /// Counts a match of one rule.
+    pub fn match_of(&self, rule: RuleIndex) {
+        self.matches.add(1);
+        if let Some(count) = self.rule_matches.get(rule as usize) {
+            count.add(1);
+        }
+    }
 }
 
 /// What the writer counts.
@@ -205,6 +231,13 @@ pub struct WriterStats {
     pub new_domains: Counter,
     /// Rows read from the matchers and not yet committed.
     pub waiting: AtomicU64,
+    /// Since when rows have waited without a break, in microseconds since the Unix epoch; 0 while
+    /// none do.
+    pub waiting_since: AtomicI64,
+    /// How long transactions took, those that had to be tried again included.
+    pub commit_time: Histogram,
+    /// From the receipt of a batch's first frame until its rows were committed, by batch with rows.
+    pub delay: Histogram,
     /// Transactions that had to be tried again.
     pub retries: Counter,
 }
