@@ -406,8 +406,12 @@ fn an_answer_that_stalls_or_trickles_is_given_up_in_time_and_asked_for_again() {
 
 #[test]
 fn where_a_names_tile_is_of_no_use_its_data_tile_is_read() {
-    for fault in [Fault::status(404), Fault::Oversized, Fault::Body(b"{}\n"[..].into())] {
-        let shown = format!("{fault:?}");
+    let huge = vec![b'\n'; (32 << 20) + 1];
+    for (shown, fault) in [
+        ("none", Fault::status(404)),
+        ("one line", Fault::Body(b"{}\n"[..].into())),
+        ("too large", Fault::Body(huge.into())),
+    ] {
         let log = log_of(Protocol::Tiles);
         let server = LogServer::start(Tls::Off, &[&log]);
         server.misbehave("/alpha/tile/names/001", Times::Always, fault);
