@@ -49,6 +49,28 @@ impl Console {
         }
     }
 
+    /// Turns the live line into a progress bar over `total` entries of a log, of which so many are
+    /// read.
+    pub fn show_range(&self, read: u64, total: u64) {
+        if self.line.length() != Some(total) {
+            let template = "{wide_bar} {percent} % of {human_len} entries, {eta} left; {msg}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.line.set_style(style);
+            }
+            self.line.set_length(total);
+            // The rest of a range that goes on must not look as fast as what was read before.
+            self.line.set_position(read);
+            self.line.reset_eta();
+        }
+        self.line.set_position(read);
+    }
+
+    /// What the progress bar shows: how much is done, of how much.
+    #[cfg(test)]
+    pub fn shown_progress(&self) -> (u64, Option<u64>) {
+        (self.line.position(), self.line.length())
+    }
+
     /// Turns the live line into a plain status line.
     pub fn show_status(&self) {
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {

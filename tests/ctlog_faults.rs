@@ -428,3 +428,108 @@ fn where_a_names_tile_is_of_no_use_its_data_tile_is_read() {
         assert!(server.count("/alpha/tile/names/003*") > 0, "{shown}");
     }
 }
+
+#[test]
+fn a_proof_that_proves_nothing_condemns_no_log_and_a_fork_is_one_at_every_size() {
+    let checkpoint = "  verify: checkpoint\n";
+    let proofs = "/alpha/ct/v1/get-sth-consistency*";
+    let rfc = Protocol::Rfc6962;
+    let folder = survives_with(checkpoint, rfc, proofs, Times::Next(1), Fault::WrongHash);
+    assert_eq!(gaps(&folder), ["not as signed"], "{}", folder.stderr());
+    // From a power of two a proof says less: it is proven another way.
+    for (size, forked) in [(512, false), (512, true), (700, true), (1, true), (2, true)] {
+        let log = TestLog::new("alpha", Key::Ecdsa).speaking(rfc);
+        log.append(made(3).entries(0..size));
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = self::folder(&server, checkpoint);
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        let before = stored(&folder);
+        if forked {
+            log.freeze();
+            log.fork(size / 2);
+            log.thaw();
+            log.append(made(3).entries(size..size + 9));
+            assert_eq!(program.end().code(), Some(1), "{size}: {}", folder.stderr());
+            assert_eq!(gaps(&folder), ["log forked"], "{size}: {}", folder.stderr());
+            assert_eq!(stored(&folder), before);
+        } else {
+            server.misbehave(proofs, Times::Next(1), Fault::WrongHash);
+            log.append(made(3).entries(size..size + 50));
+            wait_for_end(&folder, &log);
+            assert_eq!(program.stop(), 0, "{}", folder.stderr());
+            assert_eq!(stored(&folder), expected(&log));
+            assert_eq!(gaps(&folder), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn a_server_that_says_when_to_come_back_is_left_alone_until_then() {
+    for (protocol, retry_after) in [
+        (Protocol::Tiles, RetryAfter::Seconds(2)),
+        (Protocol::Rfc6962, RetryAfter::Seconds(2)),
+        // Dates have no parts of seconds: this is more than two of them.
+        (Protocol::Tiles, RetryAfter::Date(Duration::from_secs(3))),
+    ] {
+        let log = log_of(protocol);
+        let server = LogServer::start(Tls::Off, &[&log]);
+        let folder = folder(&server, "");
+        server.misbehave("/alpha/*", Times::Next(1), busy(retry_after));
+        let mut program = watch(&folder);
+        wait_for_end(&folder, &log);
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+        let requests = server.requests("/alpha/*");
+        let busy = requests[0].ended.expect("answered");
+        let away = requests[1].began.duration_since(busy);
+        assert!(away >= Duration::from_millis(1990), "{retry_after:?}: back after {away:?}");
+    }
+}
+
+#[test]
+fn a_small_thing_that_unpacks_without_end_is_cut_and_said() {
+    for pattern in ["/alpha/checkpoint", "/alpha/tile/data/000"] {
+        let folder = survives(Protocol::Tiles, pattern, Times::Next(1), Fault::Bomb);
+        let stderr = folder.stderr();
+        assert!(stderr.contains("the answer is larger than"), "{pattern}: {stderr}");
+        assert_eq!(gaps(&folder), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_redirect_is_followed_and_a_circle_is_left() {
+    let log = log_of(Protocol::Tiles);
+    let (old, new) = (LogServer::start(Tls::Off, &[&log]), LogServer::start(Tls::Off, &[&log]));
+    let folder = folder(&old, "");
+    let circle = Fault::Moved(old.url("/alpha/checkpoint"));
+    old.misbehave("/alpha/checkpoint", Times::Next(4), circle);
+    for tile in ["000", "001", "002.p/188"] {
+        let path = format!("/alpha/tile/data/{tile}");
+        old.misbehave(&path, Times::Always, Fault::Moved(new.url(&path)));
+    }
+    let mut program = watch(&folder);
+    wait_for_end(&folder, &log);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    assert_eq!(stored(&folder), expected(&log));
+    assert_eq!(new.count("/alpha/tile/data/*"), 3);
+    assert!(folder.stderr().contains("redirect"), "{}", folder.stderr());
+}
+
+#[test]
+fn whom_nobody_vouches_for_is_not_read_and_the_remedy_is_said() {
+    for (tls, what, remedy) in [
+        (Tls::Stranger, "an authority this machine does not know", "`ca_file`"),
+        (Tls::WrongHost, "is for another host", "write the host name"),
+        (Tls::Expired, "has expired", "the server's owner must renew it"),
+    ] {
+        let log = log_of(Protocol::Tiles);
+        let server = LogServer::start(tls, &[&log]);
+        let folder = folder(&server, "");
+        let mut program = watch(&folder);
+        wait_until("it is said", || folder.stderr().contains("next attempt"));
+        let stderr = folder.stderr();
+        assert!(stderr.contains(what) && stderr.contains(remedy), "{stderr}");
+        assert_eq!(server.count("*"), 0, "nothing is asked of a stranger");
+        assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    }
+}

@@ -396,3 +396,30 @@ fn a_log_that_is_far_behind_is_asked_for_its_size_on_the_way() {
         assert_eq!(folder.number("certstream.db", "SELECT count(*) FROM gaps"), Some(0));
     }
 }
+
+#[test]
+fn without_proofs_of_entries_the_same_is_read_and_none_is_called_verified() {
+    let tiled = TestLog::new("alpha", Key::Rsa).speaking(Protocol::Tiles);
+    tiled.append(made(1).entries(0..1000));
+    let (_, old) = two_logs();
+    let server = LogServer::start(Tls::Off, &[&tiled, &old]);
+    let folder = folder(&server, "  verify: checkpoint\n");
+    let mut program = watch(&folder);
+    for step in 0..3 {
+        wait_for_end(&folder, &tiled);
+        wait_for_end(&folder, &old);
+        tiled.append(made(1).entries(1000 + step * 90..1090 + step * 90));
+        old.append(made(2).entries(5700 + step * 41..5741 + step * 41));
+    }
+    wait_for_end(&folder, &tiled);
+    wait_for_end(&folder, &old);
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
+    let mut both = expected(&tiled);
+    both.extend(expected(&old));
+    assert_eq!(stored(&folder), both);
+    let sums = "SELECT sum(entries) || ' ' || sum(verified) FROM positions";
+    assert_eq!(folder.texts("certstream.db", sums), ["2093 0"]);
+    // Of the tree head of each the signature was verified all the same, and that it grew.
+    let heads = folder.texts("certstream.db", "SELECT feed FROM tree_heads WHERE size > 0");
+    assert_eq!(heads.len(), 2);
+}

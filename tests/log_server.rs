@@ -8,26 +8,30 @@ use serde_json::Value;
 use x509_parser::prelude::{FromDer, GeneralName, TbsCertificate, X509Certificate};
 
 use crate::testenv::log::{
-    AUTHORITY_NAME, Key, LogServer, Pages, Protocol, REAL_TILES, Reader, Signed, Synthetic,
-    TestLog, alpha, decoded, entries_of_tile, made, real_entries, sha256,
+    AUTHORITY_NAME, Key, LogServer, Pages, Protocol, Reader, Signed, Synthetic, TestLog, alpha,
+    decoded, entries_of_tile, made, real_entries, real_tile, sha256,
 };
 use crate::testenv::{LONG, Tls};
 
 #[test]
 fn the_real_entries_make_the_real_tiles() {
-    let Some(entries) = real_entries() else { return };
-    assert_eq!(entries.len(), 512);
+    let entries = real_entries();
+    let tiles = entries.len() / 256;
+    assert!(tiles >= 1 && entries.len() == 256 * tiles, "whole tiles");
     let log = TestLog::new("alpha", Key::Ecdsa);
     log.append(entries);
     let server = LogServer::start(Tls::Off, &[&log]);
     let reader = Reader::new(&server);
-    for tile in ["0/000", "0/001", "data/000", "data/001"] {
-        let real = std::fs::read(format!("{REAL_TILES}/{tile}")).unwrap();
+    for tile in ["0/000", "0/001", "data/000", "data/001"]
+        .into_iter()
+        .filter(|tile| tiles == 2 || tile.ends_with("000"))
+    {
+        let real = real_tile(tile).unwrap();
         assert!(reader.body(&format!("/alpha/tile/{tile}")) == real, "{tile}");
     }
-    for tile in ["names/000", "names/001"] {
+    for tile in &["names/000", "names/001"][..tiles] {
         let served = String::from_utf8(reader.body(&format!("/alpha/tile/{tile}"))).unwrap();
-        let real = std::fs::read_to_string(format!("{REAL_TILES}/{tile}")).unwrap();
+        let real = String::from_utf8(real_tile(tile).unwrap()).unwrap();
         let lines = |text: &str| -> Vec<Value> {
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
         };

@@ -5,8 +5,10 @@ mod testenv;
 
 mod ancestor;
 mod brands;
+mod ctlog_backfill;
 mod ctlog_faults;
 mod ctlog_kill;
+mod ctlog_list;
 mod ctlog_resume;
 mod ctlog_watch;
 mod differential;

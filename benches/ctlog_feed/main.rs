@@ -119,7 +119,7 @@ impl Place {
         while self.stored() < Some(entries) {
             let said = || std::fs::read_to_string(self.stderr()).unwrap_or_default();
             assert!(run::look(&child, &mut cost), "it has ended: {}", said());
-            thread::sleep(Duration::from_millis(5));
+            run::pause(&mut child, started, &self.stderr());
         }
         cost.wall = started.elapsed().as_secs_f64();
         run::look(&child, &mut cost);

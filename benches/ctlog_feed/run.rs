@@ -10,6 +10,9 @@ const LOOK: Duration = Duration::from_millis(2);
 /// Length of the ticks in which the kernel counts processor time, on every Linux there is.
 const TICK: f64 = 0.01;
 
+/// Longer than any run takes: one that hangs is told from one that is slow.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// What a process has cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
@@ -28,13 +31,24 @@ pub fn timed(command: &mut Command, stderr: &Path) -> Cost {
     let mut cost = Cost::default();
     // The kernel keeps the account of a process that has ended until someone waits for it.
     while look(&child, &mut cost) {
-        thread::sleep(LOOK);
+        pause(&mut child, started, stderr);
     }
     cost.wall = started.elapsed().as_secs_f64();
     let exit = child.wait().expect("a child");
     let said = std::fs::read_to_string(stderr).unwrap_or_default();
     assert!(exit.success(), "{command:?} ended with {exit}: {said}");
     cost
+}
+
+/// Waits for the next look at a process that has `started`; ends the bench, and the process with it,
+/// where it takes too long.
+pub fn pause(child: &mut Child, started: Instant, stderr: &Path) {
+    if started.elapsed() > LONGEST {
+        let _ = child.kill();
+        let said = std::fs::read_to_string(stderr).unwrap_or_default();
+        panic!("a run has not ended in {LONGEST:?}: {said}");
+    }
+    thread::sleep(LOOK);
 }
 
 /// Starts `command`. What it says on stderr goes to `stderr`.

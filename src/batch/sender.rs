@@ -116,6 +116,14 @@ impl BatchSender {
             Content::Names(log) if !alone => Content::Entries(Arc::clone(log)),
             _ => return Ok(()),
         };
+        self.change_content(content)
+    }
+
+    /// What the frames are from here on. A batch holds those of one content.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn change_content(&mut self, content: Content) -> Result<(), Closed> {
         self.flush()?;
         self.origin.content = content;
         Ok(())

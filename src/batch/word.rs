@@ -35,6 +35,19 @@ pub enum GapEvent {
         /// The particulars, for a person.
         detail: String,
     },
+    /// The rest of a log is not read, unless the log comes back.
+    Unread {
+        /// When.
+        at: i64,
+        /// Index of the first entry that was not read.
+        first: u64,
+        /// Index of the last one, where any is known of.
+        last: Option<u64>,
+        /// Why, in a few fixed words.
+        reason: &'static str,
+        /// The particulars, for a person.
+        detail: String,
+    },
 }
 
 /// A log's tree as the log has signed it, verified.

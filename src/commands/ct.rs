@@ -27,7 +27,7 @@ pub fn logs(options: &cli::Logs) -> Result<ExitCode> {
     let database = options.database.as_ref().unwrap_or(&config.database.filename);
     let now = now_micros();
     let seconds = now / 1_000_000;
-    let settings = Settings::new(&config.ct, seconds)?;
+    let settings = Settings::new(&config.ct)?;
     let is_read = |log: &&Log| log.standing(seconds) == Standing::Current;
     let mut shown: Vec<&Log> = settings.wanted(settings.list()).collect();
     if !options.all {
@@ -89,7 +89,7 @@ pub fn backfill(options: &cli::Backfill) -> Result<ExitCode> {
     // what a watch reads by names alone it verifies itself.
     ct.operators.clear();
     ct.source = CtSource::Data;
-    let settings = Settings::new(&ct, now_micros() / 1_000_000)?;
+    let settings = Settings::new(&ct)?;
     let range = range(options, &settings)?;
     let database = options.database.as_ref().unwrap_or(&config.database.filename);
     let _lock = store::lock_backfill(database)?;
@@ -144,12 +144,29 @@ fn range(options: &cli::Backfill, settings: &Settings) -> Result<Range> {
     if backwards {
         return Err(Error::usage("the range is empty").remedy("write --from before --to"));
     }
+    check_that_it_is_there(settings, log, from, to)?;
     Ok(Range {
         origin: log.origin().to_owned(),
         from,
         to,
         written: format!("{}-{}", place(from), place(to)),
     })
+}
+
+/// Refuses indexes that the log does not have. One that does not answer now is asked again by the
+/// run.
+fn check_that_it_is_there(settings: &Settings, log: &Log, from: Start, to: Start) -> Result<()> {
+    if !matches!((from, to), (Start::Index(_), _) | (_, Start::Index(_))) {
+        return Ok(());
+    }
+    let Some(Ok(size)) = ctlog::tree_sizes(settings, &[log])?.pop() else { return Ok(()) };
+    let missing = match (from, to) {
+        (Start::Index(from), _) if from >= size => from,
+        (_, Start::Index(to)) if to > size => to - 1,
+        _ => return Ok(()),
+    };
+    Err(Error::usage(format!("{} has {size} entries: there is no entry {missing}", log.name))
+        .remedy("write indexes below that, or `--to end`"))
 }
 
 /// A place in a log, as it stands in the name of a feed.

@@ -148,7 +148,9 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
     };
     if config.ct.enabled {
         let now = crate::batch::now_micros() / 1_000_000;
-        sources.push(Source::CtLogs(Box::new(ctlog::Settings::new(&config.ct, now)?)));
+        let settings = ctlog::Settings::new(&config.ct)?;
+        settings.check_that_any_is_current(now)?;
+        sources.push(Source::CtLogs(Box::new(settings)));
     }
     Ok(sources)
 }

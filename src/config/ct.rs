@@ -12,9 +12,11 @@ use crate::yaml::{Field, Table};
 
 use super::{members, proxy, set};
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 13] = [
     "enabled",
     "log_list",
+    "list_refresh",
+    "let_go_after",
     "operators",
     "source",
     "start",
@@ -35,6 +37,8 @@ pub const VERIFICATIONS: [(&str, Verification); 2] =
 /// Where Chrome's list of logs is published; it changes about once a day.
 pub const CHROME: &str = "https://www.gstatic.com/ct/log_list/v3/log_list.json";
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// Which CT logs are read, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ct {
@@ -42,6 +46,11 @@ pub struct Ct {
     pub enabled: bool,
     /// Where the list of logs comes from.
     pub log_list: LogListPlace,
+    /// How often a list at a URL is fetched.
+    pub list_refresh: Duration,
+    /// How long a log that has ended, or left the list, may fail to answer before the rest of it is
+    /// given up.
+    pub let_go_after: Duration,
     /// Names of the operators whose logs are read; empty: all.
     pub operators: Vec<String>,
     /// What is fetched of a log.
@@ -69,7 +78,7 @@ pub enum LogListPlace {
     Embedded,
     /// A file, read again when it changes.
     File(PathBuf),
-    /// A URL, fetched once a day.
+    /// A URL, fetched now and then.
     Url(String),
 }
 
@@ -113,6 +122,8 @@ impl Default for Ct {
         Self {
             enabled: false,
             log_list: LogListPlace::Url(CHROME.to_owned()),
+            list_refresh: DAY,
+            let_go_after: DAY,
             operators: Vec::new(),
             source: CtSource::Data,
             start: Start::End,
@@ -134,6 +145,8 @@ impl Ct {
         set(&mut ct.log_list, table.get("log_list"), |field| {
             Ok(LogListPlace::of(&field.text()?, folder))
         })?;
+        set(&mut ct.list_refresh, table.get("list_refresh"), |field| field.duration())?;
+        set(&mut ct.let_go_after, table.get("let_go_after"), |field| field.duration())?;
         for operator in members(table, "operators") {
             ct.operators.push(operator.text()?);
         }
@@ -223,7 +236,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let ct = read(
-            "ct:\n  log_list: lists/mine.json\n  operators: [Google, \"Let's Encrypt\"]\n  \
+            "ct:\n  log_list: lists/mine.json\n  list_refresh: 6 h\n  let_go_after: 2 h\n  operators: [Google, \"Let's Encrypt\"]\n  \
              source: names\n  start: 2026-11-24T00:00:00Z\n  verify: checkpoint\n  \
              max_delay: 5 min\n  timeout: 2 min\n  contact: soc@example.com\n  ca_file: ca.pem\n  \
              proxy: 'http://proxy.example.com:3128'\n",
@@ -231,6 +244,8 @@ mod tests {
         let expected = Ct {
             enabled: true,
             log_list: LogListPlace::File(PathBuf::from("/etc/ct/lists/mine.json")),
+            list_refresh: Duration::from_secs(6 * 3600),
+            let_go_after: Duration::from_secs(2 * 3600),
             operators: vec!["Google".to_owned(), "Let's Encrypt".to_owned()],
             source: CtSource::Names,
             start: Start::Time(1_795_478_400_000),

@@ -59,7 +59,7 @@ impl ConnectFault {
             Self::UnknownAuthority => {
                 Some("if the server is your own, name its authority's certificate in `ca_file`")
             }
-            Self::Tls(_) => Some("check that the port speaks TLS: wss:// with TLS, else ws://"),
+            Self::Tls(_) => Some("check that the port speaks TLS, as wss:// and https:// say"),
             Self::ProxyUnreachable(_) => {
                 Some("check host and port of `proxy` (or HTTPS_PROXY), and the firewall")
             }

@@ -23,7 +23,7 @@ use super::tls;
 use crate::error::{Error, Result};
 
 /// What a server may ask us to stay away for at most: bounds what a mistake of its costs.
-const LONGEST_STAY_AWAY: Duration = Duration::from_secs(600);
+const LONGEST_STAY_AWAY: Duration = Duration::from_secs(24 * 3600);
 /// Redirects followed. A log has no reason for any but the odd move to `https`.
 const REDIRECTS: u32 = 3;
 /// Connections kept open to one host: as many as are fetched at once.
@@ -82,6 +82,22 @@ impl fmt::Display for HttpFault {
             Self::TimedOut => f.write_str("no whole answer in time"),
             Self::Connect(fault) => fault.fmt(f),
             Self::Broken(what) => write!(f, "the answer is broken: {}", what.escape_default()),
+        }
+    }
+}
+
+impl HttpFault {
+    /// What to do about it, where there is anything.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(fault) => fault.remedy(),
+            Self::Refused(401 | 403, _) => Some(
+                "check the URL, and whether a proxy or a block of this address answers; with \
+                 `contact` the server's owner knows whom to ask",
+            ),
+            Self::Refused(407, _) => Some("the proxy wants a password: set HTTPS_PROXY"),
+            _ => None,
         }
     }
 }
@@ -217,6 +233,29 @@ fn wrapped(error: std::io::Error, limit: usize) -> HttpFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_asks_for_hours_gets_them() {
+        use std::io::{BufRead, BufReader, Write};
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", server.local_addr().unwrap());
+        let serving = std::thread::spawn(move || {
+            let (mut client, _) = server.accept().unwrap();
+            let request = BufReader::new(client.try_clone().unwrap());
+            let lines = request.lines().map(Result::unwrap);
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7200\r\n\
+                          Content-Length: 0\r\nConnection: close\r\n\r\n";
+            client.write_all(answer.as_bytes()).unwrap();
+        });
+        let client = Client::new(HttpSettings::default(), Duration::from_secs(10)).unwrap();
+        let asked = match client.get(&url, 100) {
+            Err(HttpFault::Busy { status: 429, retry_after }) => retry_after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(asked, Some(Duration::from_secs(7200)));
+        serving.join().unwrap();
+    }
 
     #[test]
     fn whoever_runs_this_can_be_reached() {

@@ -3,10 +3,11 @@
 //! Owns the reading of the extra CA file and the telling apart of certificates that are refused.
 //! Verification is never switched off: there is no setting for it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use native_tls::{Certificate, HandshakeError, TlsConnector, TlsStream};
 
@@ -112,19 +113,27 @@ pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Option<Vec<Vec<u8>>>
     let Some(file) = ca_file else { return check_system().map(|()| None) };
     let mut roots = authorities(file)?;
     let found = openssl_probe::probe();
-    if let Some(bundle) = found.cert_file {
-        // What the system trusts is not ours to judge: a bundle that cannot be read is none.
-        let bundle = fs::read(bundle).ok();
-        roots.extend(
-            bundle.and_then(|pem| Certificate::stack_from_pem(&pem).ok()).into_iter().flatten(),
-        );
-    }
+    roots.extend(system_authorities(found.cert_file.as_deref(), &found.cert_dir));
     let der = |root: &Certificate| {
         root.to_der().map_err(|error| {
             Error::usage(format!("the CA file holds a broken certificate: {error}")).in_file(file)
         })
     };
-    roots.iter().map(der).collect::<Result<_>>().map(Some)
+    // A directory holds what the bundle holds, and often twice.
+    let roots: BTreeSet<Vec<u8>> = roots.iter().map(der).collect::<Result<_>>()?;
+    Ok(Some(roots.into_iter().collect()))
+}
+
+/// The authorities in the system's bundle and in its directories. What it trusts is not ours to
+/// judge: a file that cannot be read is none.
+fn system_authorities(bundle: Option<&Path>, folders: &[PathBuf]) -> Vec<Certificate> {
+    let listed = folders.iter().filter_map(|folder| fs::read_dir(folder).ok());
+    let listed = listed.flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let files = bundle.map(Path::to_path_buf).into_iter().chain(listed);
+    files
+        .filter_map(|file| Certificate::stack_from_pem(&fs::read(file).ok()?).ok())
+        .flatten()
+        .collect()
 }
 
 /// Tells apart why a handshake failed. native-tls keeps OpenSSL's verdict on the certificate to
@@ -153,6 +162,26 @@ pub(super) fn fault(error: &native_tls::Error) -> ConnectFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_trusts_may_stand_in_a_bundle_or_in_a_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = |name: &str| {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.self_signed(&key).unwrap().pem()
+        };
+        let certs = folder.path().join("certs");
+        fs::create_dir(&certs).unwrap();
+        fs::write(certs.join("0a1b2c3d.0"), pem("one.example")).unwrap();
+        fs::write(certs.join("README"), "no certificate").unwrap();
+        let bundle = folder.path().join("bundle.pem");
+        fs::write(&bundle, pem("two.example") + &pem("three.example")).unwrap();
+        let folders = [certs, folder.path().join("absent")];
+        assert_eq!(system_authorities(None, &folders).len(), 1);
+        assert_eq!(system_authorities(Some(&bundle), &folders).len(), 3);
+        assert_eq!(system_authorities(Some(&bundle), &[]).len(), 2);
+    }
 
     #[test]
     fn a_ca_file_that_cannot_serve_is_named_with_its_remedy() {

@@ -1,12 +1,13 @@
-//! Tests over all the real material there is. It lies outside the repository: where it is absent,
-//! they say that they skip, and the pieces in `tests/data` have to do.
+//! Tests over all the real material there is. Most of it lies outside the repository: where it is
+//! absent, they say that they skip, and the pieces in `tests/data` have to do.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::*;
@@ -60,16 +61,42 @@ fn ways_agree(entry: &Entry<'_>) -> bool {
     walked
 }
 
+/// A data tile, the hash tile and the names tile of the same entries.
+struct Triple {
+    data: Vec<u8>,
+    hashes: Vec<u8>,
+    names: Vec<u8>,
+}
+
+/// The first tiles of a real log, of which those of one triple are kept in the repository.
+fn triples() -> Vec<Triple> {
+    let kept = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ct/tile_000");
+        let packed = std::fs::File::open(format!("{folder}/{name}.gz")).expect("a tile");
+        let mut tile = Vec::new();
+        GzDecoder::new(packed).read_to_end(&mut tile).expect("a packed tile");
+        tile
+    };
+    let mut triples =
+        vec![Triple { data: kept("data"), hashes: kept("hashes"), names: kept("names") }];
+    if let Some(log) = corpus("ct/log/tile") {
+        let tile = |kind: &str| read(&log.join(kind).join("001"));
+        triples.push(Triple { data: tile("data"), hashes: tile("0"), names: tile("names") });
+    }
+    triples
+}
+
 #[test]
 fn data_tiles_names_tiles_and_hash_tiles_agree_entry_by_entry() {
-    let Some(log) = corpus("ct/log/tile") else { return };
     let mut position = 0;
-    for tile in ["000", "001"] {
-        let (data, hashes) = (read(&log.join("data").join(tile)), read(&log.join("0").join(tile)));
+    for Triple { data, hashes, names: lines } in triples() {
         let entries = read_data_tile(&data, 256).expect("a full tile");
+        let leaves: Vec<Hash> = entries.iter().map(Entry::leaf_hash).collect();
+        let (real, _) = hashes.as_chunks::<32>();
+        assert_eq!(root_of(&leaves), root_of(real));
         let mut of_names_tile = Vec::new();
         NamesTileReader::default()
-            .read(&read(&log.join("names").join(tile)), 256, |line| {
+            .read(&lines, 256, |line| {
                 let line = line.expect("a real line");
                 let mut names = Vec::new();
                 line.names(|name| names.push(name.to_owned()));
@@ -87,7 +114,7 @@ fn data_tiles_names_tiles_and_hash_tiles_agree_entry_by_entry() {
             position += 1;
         }
     }
-    assert_eq!(position, 512);
+    assert!(position >= 256, "one triple is always there");
 }
 
 #[test]

@@ -63,12 +63,6 @@ impl Frontier {
         self.size += leaves;
     }
 
-    /// The root of the first complete subtree, the largest; of an empty tree the hash of nothing.
-    #[must_use]
-    pub fn first(&self) -> Hash {
-        self.roots.first().copied().unwrap_or_else(|| self.root())
-    }
-
     /// The root of the tree; of an empty one the hash of nothing.
     #[must_use]
     pub fn root(&self) -> Hash {

@@ -101,6 +101,7 @@ impl Source {
                 let around = ctlog::Surroundings {
                     outlets: Arc::clone(outlets),
                     tree_heads: Arc::clone(&shared.tree_heads),
+                    given_up: Arc::clone(&shared.given_up),
                     left: left_to_verify(shared.database.clone()),
                     backlog: Arc::clone(&shared.backlog),
                     stop: Arc::clone(&shared.stop),
@@ -130,6 +131,8 @@ struct Shared {
     console: Console,
     /// The newest tree head of every CT log that was read before.
     tree_heads: Arc<HashMap<String, TreeHead>>,
+    /// The CT logs that were given up before their end, by feed: at which entry.
+    given_up: Arc<HashMap<String, u64>>,
     /// The database file, for a reader.
     database: PathBuf,
 }
@@ -206,6 +209,7 @@ impl Pipeline {
             stats: self.stats,
             console: self.console,
             tree_heads: Arc::new(self.store.tree_heads()?),
+            given_up: Arc::new(self.store.given_up()?),
             database: self.store.file().to_path_buf(),
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
@@ -214,7 +218,7 @@ impl Pipeline {
         let observer = start_observer(&crew, &shared, self.observer, &self.engine, ended)?;
 
         let (batches_in, batches) = bounded(BATCHES);
-        // Room for every batch that can exist, so that giving one back never waits.
+        // Giving one back never waits: of many CT logs, batches that find no room are freed.
         let (empties, empties_out) =
             bounded(BATCHES + shared.stats.matchers.len() + self.sources.len());
         let (matched_in, matched) = unbounded();

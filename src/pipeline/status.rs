@@ -44,6 +44,9 @@ impl Status {
                     bytes(self.backlog.bytes() as u64)
                 );
             } else if self.console.is_live() {
+                if let Some((read, all)) = self.range() {
+                    self.console.show_range(read, all);
+                }
                 self.console.status(self.line(&mut shown));
             } else if logged.at.elapsed() >= LOG_EVERY {
                 log::info!("{}", self.line(&mut logged));
@@ -62,10 +65,15 @@ impl Status {
         let seconds = since.at.elapsed().as_secs_f64().max(0.001);
         let rate = (updates - since.updates) as f64 / seconds;
         *since = Shown { at: Instant::now(), updates };
-        let feeds = self.stats.feeds.all();
+        let mut feeds = self.stats.feeds.all();
+        feeds.retain(|feed| !feed.ended.load(Ordering::Relaxed));
         let live = feeds.iter().filter(|feed| feed.live.load(Ordering::Relaxed)).count();
         // What is missed comes first: a terminal cuts the line at its width.
         let mut line = self.missed();
+        if let Some((read, all)) = self.range().filter(|_| !self.console.is_live()) {
+            let share = read as f64 / all as f64 * 100.0;
+            line.push_str(&format!("{share:.1} % of {all} entries, "));
+        }
         line.push_str(&format!(
             "{rate:.0} certificates/s, {updates} read, {} matches ({} new), backlog {}{}, {live} of \
              {} feeds live",
@@ -90,22 +98,46 @@ impl Status {
         if words.is_empty() { String::new() } else { words.join(", ") + "; " }
     }
 
-    /// How far the newest certificate seen lies back, by the source's own clock. Nothing for
-    /// captures, whose age is no lag.
+    /// How much is read of the range of a log; nothing where none is.
+    fn range(&self) -> Option<(u64, u64)> {
+        self.stats.feeds.all().iter().find_map(|feed| feed.range())
+    }
+
+    /// How far the newest certificate seen lies back, by the source's own clock; of CT logs that
+    /// one which is furthest behind, since each is a source of its own. Nothing for captures, whose
+    /// age is no lag.
     fn lag(&self) -> String {
+        let now = now_micros();
         let feeds = self.stats.feeds.all();
+        let worst = feeds
+            .iter()
+            .filter_map(|feed| Some((feed.lag_of_log(now)?, feed.name.as_str())))
+            .max_by_key(|(lag, _)| *lag);
         let newest = feeds
             .iter()
             .filter(|feed| !feed.recorded.load(Ordering::Relaxed))
+            .filter(|feed| !feed.ended.load(Ordering::Relaxed))
+            .filter(|feed| feed.tree_size.load(Ordering::Relaxed) == 0)
             .map(|feed| feed.newest_seen.load(Ordering::Relaxed))
             .max();
-        match newest {
+        let mut lag = match newest {
             None => String::new(),
             Some(newest) if newest > 0 => {
-                format!(", lag {:.1} s", (now_micros() - newest).max(0) as f64 / 1e6)
+                format!(", lag {:.1} s", (now - newest).max(0) as f64 / 1e6)
             }
+            // A log that was not reached yet has its say when it is.
+            Some(_) if worst.is_some() => String::new(),
             Some(_) => ", lag unknown".to_owned(),
+        };
+        match worst {
+            None => {}
+            Some((i64::MAX, name)) => lag.push_str(&format!(", lag unknown ({name})")),
+            Some((0, _)) => lag.push_str(", no log lags"),
+            Some((worst, name)) => {
+                lag.push_str(&format!(", lag {:.1} s ({name})", worst as f64 / 1e6));
+            }
         }
+        lag
     }
 }
 
@@ -156,6 +188,46 @@ mod tests {
         feed.recorded.store(true, Ordering::Relaxed);
         let line = status.line(&mut Shown { at: Instant::now(), updates: 0 });
         assert!(!line.contains("lag"), "{line}");
+    }
+
+    #[test]
+    fn of_logs_the_one_furthest_behind_is_named() {
+        let (status, feed) = status();
+        feed.recorded.store(true, Ordering::Relaxed);
+        let line = || status.line(&mut Shown { at: Instant::now(), updates: 0 });
+        let logs: Vec<Arc<FeedStats>> = ["log fast", "log stuck", "log over"]
+            .map(|name| status.stats.feeds.add(FeedStats::named(name, true)).expect("new").1)
+            .into();
+        for log in &logs {
+            log.live.store(true, Ordering::Relaxed);
+            log.tree_size.store(100, Ordering::Relaxed);
+            log.position.store(100, Ordering::Relaxed);
+            log.newest_seen.store(now_micros() - 1_000_000, Ordering::Relaxed);
+        }
+        assert!(line().contains("no log lags, 3 of 4 feeds live"), "{}", line());
+        // Its tree head cannot be had any more: what is behind it nobody knows.
+        logs[1].live.store(false, Ordering::Relaxed);
+        logs[1].newest_seen.store(now_micros() - 500_000_000, Ordering::Relaxed);
+        logs[2].ended.store(true, Ordering::Relaxed);
+        logs[2].live.store(false, Ordering::Relaxed);
+        assert!(line().contains("lag 500.0 s (log stuck), 1 of 3 feeds live"), "{}", line());
+        logs[1].newest_seen.store(0, Ordering::Relaxed);
+        assert!(line().contains("lag unknown (log stuck)"), "{}", line());
+    }
+
+    #[test]
+    fn a_range_shows_how_much_of_it_is_read() {
+        let (status, feed) = status();
+        feed.recorded.store(true, Ordering::Relaxed);
+        let line = || status.line(&mut Shown { at: Instant::now(), updates: 0 });
+        assert!(!line().contains('%'), "{}", line());
+        feed.range_begin.store(1000, Ordering::Relaxed);
+        feed.range_end.store(5000, Ordering::Relaxed);
+        feed.position.store(2000, Ordering::Relaxed);
+        assert!(line().starts_with("25.0 % of 4000 entries, "), "{}", line());
+        let (read, all) = status.range().expect("a range");
+        status.console.show_range(read, all);
+        assert_eq!(status.console.shown_progress(), (1000, Some(4000)));
     }
 
     #[test]

@@ -74,7 +74,13 @@ pub struct FeedStats {
     pub gaps: Counter,
     /// Whether the feed is being read now. Written by the feed.
     pub live: AtomicBool,
-    /// Whether what it reads was recorded earlier, so that its times tell of no lag. Written by
+    /// Of a range of a log, once that is known: where it begins. Written by the feed.
+    pub range_begin: AtomicU64,
+    /// Of a range of a log, once that is known: the entry it ends before. Written by the feed.
+    pub range_end: AtomicU64,
+    /// Of a log: whether it was left, read to its end. Written by the feed.
+    pub ended: AtomicBool,
+    /// Whether what it reads is of an earlier time, so that its times tell of no lag. Written by
     /// the feed.
     pub recorded: AtomicBool,
     /// The newest source time seen, in microseconds since the Unix epoch; 0 until one is known.
@@ -102,6 +108,33 @@ impl FeedStats {
             .map(|fault| (fault.reason(), self.refused[fault as usize].get()))
             .chain([surplus])
             .filter(|(_, count)| *count > 0)
+    }
+
+    /// Entries read of a range, and all it has; none where no range is read.
+    #[must_use]
+    pub fn range(&self) -> Option<(u64, u64)> {
+        let begin = self.range_begin.load(Ordering::Relaxed);
+        let all = self.range_end.load(Ordering::Relaxed).checked_sub(begin)?;
+        let read = self.position.load(Ordering::Relaxed).saturating_sub(begin);
+        (all > 0).then_some((read.min(all), all))
+    }
+
+    /// How far what is read of a log lies back at `now`, in microseconds, by the log's own clock: 0
+    /// when all is read. None for what is no log that is followed; the maximum before anything is
+    /// known.
+    #[must_use]
+    pub fn lag_of_log(&self, now: i64) -> Option<i64> {
+        let size = self.tree_size.load(Ordering::Relaxed);
+        let follows = !self.recorded.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed);
+        if size == 0 || !follows {
+            return None;
+        }
+        let is_at_end = self.position.load(Ordering::Relaxed) >= size;
+        match self.newest_seen.load(Ordering::Relaxed) {
+            _ if is_at_end && self.live.load(Ordering::Relaxed) => Some(0),
+            0 => Some(i64::MAX),
+            newest => Some((now - newest).max(0)),
+        }
     }
 
     /// Frames refused, whatever the reason.

@@ -3,6 +3,8 @@
 //! Owns how gap events and dropped rows become `gaps` rows. Reads what is open from the database
 //! itself, so that a transaction tried again needs nothing undone in memory.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 
 use super::integer;
@@ -71,6 +73,14 @@ pub(super) fn write(
             )?
             .execute((run, feed, at, reason, detail, integer(*first), integer(*last)))
             .map(drop),
+        GapChange::Feed(GapEvent::Unread { at, first, last, reason, detail }) => connection
+            .prepare_cached(
+                "INSERT INTO gaps (run_id, feed, started, ended, reason, detail, first_index,
+                     last_index)
+                 VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute((run, feed, at, reason, detail, integer(*first), last.map(integer)))
+            .map(drop),
         GapChange::Dropped { at, rows } => {
             let added = connection
                 .prepare_cached(
@@ -92,6 +102,14 @@ pub(super) fn write(
             .execute((at, run, feed, BACKLOG_FULL))
             .map(drop),
     }
+}
+
+/// The logs that were let go with entries unread, by feed: the first of them.
+pub(super) fn unread(connection: &Connection) -> rusqlite::Result<HashMap<String, u64>> {
+    connection
+        .prepare("SELECT feed, max(first_index) FROM gaps WHERE reason = 'log gone' GROUP BY feed")?
+        .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
+        .collect()
 }
 
 fn open(

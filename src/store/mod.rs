@@ -111,6 +111,15 @@ impl Store {
             .map_err(|error| Fault::new("read the tree heads", error).into_error(&self.file))
     }
 
+    /// The CT logs that were given up before their end, by feed: at which entry.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn given_up(&self) -> Result<HashMap<String, u64>> {
+        gap::unread(&self.connection)
+            .map_err(|error| Fault::new("read the gaps", error).into_error(&self.file))
+    }
+
     /// How far the feed called `feed` is stored.
     ///
     /// # Errors

@@ -103,7 +103,7 @@ mod tests {
             match event {
                 GapEvent::Opened { at, .. } => spans.push((at, None)),
                 GapEvent::Closed { at } => spans.last_mut().expect("was opened").1 = Some(at),
-                event @ GapEvent::Entries { .. } => panic!("{event:?}"),
+                event => panic!("{event:?}"),
             }
         }
         spans

@@ -1,35 +1,37 @@
 //! Which logs are read at a time.
 //!
 //! Owns the threads of the courses: begins one for each log of the list that is worth reading,
-//! lets those end that no longer are, and looks at the list again while the run goes on.
+//! lets those end that no longer are, resumes those whose log comes back or moves, and looks at the
+//! list again while the run goes on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::backlog::Backlog;
 use crate::batch::{Content, TreeHead, now_micros};
-use crate::config::CtSource;
+use crate::config::{CtSource, Start};
 use crate::connect::sleep;
-use crate::ctlog::{Log, LogProtocol, LogSource, NamesTileReader, Standing};
+use crate::ctlog::{Log, LogId, LogList, LogProtocol, LogSource, NamesTileReader, Standing};
 use crate::error::{Error, Result};
 use crate::feed::Outlets;
 use crate::stop::Stop;
 
 use super::bucket::{Asked, Bucket, Priority};
-use super::course::{Course, Protocol};
+use super::course::{Course, End, Protocol, Wish};
 use super::fetch::Fetcher;
-use super::get_entries::{FIRST_PAGE, GetEntries};
+use super::get_entries::GetEntries;
 use super::intake::EntryIntake;
 use super::pace::Pace;
+use super::page_size::PageSize;
 use super::room::Room;
-use super::settings::{Settings, feed_name, verifier_name};
+use super::settings::{Settings, feed_name, is_feed_of_log, verifier_name};
 use super::suspect::Suspect;
 use super::tiled::{Place, Tiled};
-use super::verifier::{Left, Verifier};
+use super::verifier::{Left as LeftToVerify, Moved, Verifier};
 
 /// How often the courses are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -48,8 +50,10 @@ pub struct Surroundings {
     pub outlets: Arc<Outlets>,
     /// The newest tree head of every log that was read before, by feed.
     pub tree_heads: Arc<HashMap<String, TreeHead>>,
+    /// The logs that were given up before their end, by feed: at which entry.
+    pub given_up: Arc<HashMap<String, u64>>,
     /// Tells what was matched by names alone.
-    pub left: Left,
+    pub left: LeftToVerify,
     /// The account of what is not committed.
     pub backlog: Arc<Backlog>,
     /// Ends it.
@@ -57,18 +61,44 @@ pub struct Surroundings {
 }
 
 /// A course that goes on.
-struct Running<'scope> {
-    /// Tells it that its log is no longer to be followed.
-    ending: Arc<AtomicBool>,
-    thread: ScopedJoinHandle<'scope, Result<()>>,
+struct Running<'scope, 'a> {
+    wish: Arc<Wish>,
+    /// How the log was asked when the course began.
+    asked: (LogProtocol, LogId),
+    thread: ScopedJoinHandle<'scope, (Course<'a>, Result<End>)>,
 }
 
-struct Conductor<'a> {
+/// What is left of a course that has ended.
+enum Ended<'a> {
+    /// It can be resumed, should its log come back.
+    Resumable(Box<Course<'a>>),
+    /// Its log has broken its promise.
+    Broken,
+    /// For good: its range is read, or the run is ending.
+    Over,
+}
+
+struct Conductor<'scope, 'a> {
+    scope: &'scope Scope<'scope, 'a>,
     settings: Settings,
     around: &'a Surroundings,
     protocols: Protocols,
+    /// By feed.
+    running: HashMap<String, Running<'scope, 'a>>,
+    ended: HashMap<String, Ended<'a>>,
+    /// The feeds of logs that are not in the list.
+    unlisted: HashMap<String, EntryIntake>,
+    verifying: HashMap<String, Verifying<'scope>>,
     /// All courses have ended: nothing is left to wait for.
     over: Arc<AtomicBool>,
+    doubt: Doubt,
+}
+
+/// A verifier that goes on.
+struct Verifying<'scope> {
+    /// How the log is asked from now on.
+    moved: Moved,
+    thread: Option<ScopedJoinHandle<'scope, Result<()>>>,
 }
 
 /// Reads the logs until the stop is requested or all have ended.
@@ -77,9 +107,19 @@ struct Conductor<'a> {
 /// When a log has broken its promise; the others have been read on.
 pub fn run(settings: Settings, around: &Surroundings) -> Result<()> {
     std::thread::scope(|scope| {
-        let (protocols, over) = (Protocols::default(), Arc::default());
-        let mut conductor = Conductor { settings, around, protocols, over };
-        let broken = conductor.conduct(scope).inspect_err(|_| {
+        let mut conductor = Conductor {
+            scope,
+            settings,
+            around,
+            protocols: Protocols::default(),
+            running: HashMap::new(),
+            ended: HashMap::new(),
+            unlisted: HashMap::new(),
+            verifying: HashMap::new(),
+            over: Arc::default(),
+            doubt: Doubt::default(),
+        };
+        let broken = conductor.conduct().inspect_err(|_| {
             // A course that cannot begin must not leave the others unwatched.
             around.stop.request();
         })?;
@@ -92,132 +132,188 @@ pub fn run(settings: Settings, around: &Surroundings) -> Result<()> {
     })
 }
 
-impl<'a> Conductor<'a> {
+impl<'scope, 'a> Conductor<'scope, 'a> {
     /// Reads the logs; the feeds of those that have broken their promise.
-    fn conduct<'scope>(&mut self, scope: &'scope Scope<'scope, 'a>) -> Result<Vec<String>> {
-        let mut verifiers = Vec::new();
-        let mut running: HashMap<String, Running<'scope>> = HashMap::new();
-        let mut ended: HashMap<String, Option<Error>> = HashMap::new();
+    fn conduct(&mut self) -> Result<Vec<String>> {
         let mut list = self.settings.list.clone();
+        let mut wanted: Vec<Log> = self.settings.wanted(&list).cloned().collect();
         let pause = if self.settings.range.is_some() { LOOK_AT_RANGE } else { LOOK };
+        if self.settings.range.is_none() {
+            self.finish_what_has_ended(&wanted)?;
+            self.name_what_is_not_listed(&list)?;
+        }
         loop {
-            let now = now_micros() / 1_000_000;
-            for log in self.settings.wanted(&list).cloned().collect::<Vec<_>>() {
-                let name = self.feed_name(&log);
-                let follow = match &self.settings.range {
-                    Some(range) => range.origin == log.origin(),
-                    None => log.standing(now) == Standing::Current,
-                };
-                if let Some(course) = running.get(&name) {
-                    course.ending.store(!follow, Ordering::Relaxed);
-                } else if follow && !ended.contains_key(&name) {
-                    let course = self.begin(scope, &log)?;
-                    running.insert(name, course);
-                    verifiers.extend(self.begin_verifying(scope, &log)?);
-                }
-            }
-            self.let_go_of_what_is_not_listed(&list, &running);
-            self.reap(&mut running, &mut ended);
-            let (over, on) = verifiers.into_iter().partition(ScopedJoinHandle::is_finished);
-            verifiers = on;
-            self.part_with(over);
-            if running.is_empty() || self.around.stop.is_requested() {
+            // First: of what has moved the course has ended, and goes on.
+            self.reap();
+            self.follow(&wanted)?;
+            self.let_go_of_what_is_not_listed(&list);
+            if self.running.is_empty() || self.around.stop.is_requested() {
                 break;
             }
             sleep(pause, &self.around.stop)
                 .map_err(|error| Error::failed(format!("CT logs: {error}")))?;
-            if Instant::now() >= self.settings.lists.next_look()
+            if self.settings.range.is_none()
                 && let Some(newer) = self.settings.lists.look()
+                && self.believes(&newer)
             {
-                log::info!(
-                    "the list of CT logs is now version {} of {}",
-                    newer.version,
-                    newer.date
-                );
+                if (&newer.version, &newer.date) != (&list.version, &list.date) {
+                    let (version, date) = (&newer.version, &newer.date);
+                    log::info!("the list of CT logs is now version {version} of {date}");
+                }
                 list = newer;
+                wanted = self.settings.wanted(&list).cloned().collect();
             }
         }
-        for (name, course) in running {
-            let error = join(course.thread, &self.around.stop);
-            if let Some(error) = &error {
-                log::error!("{error}");
-            }
-            ended.insert(name, error);
+        for (name, course) in std::mem::take(&mut self.running) {
+            self.end(name, course);
         }
         self.over.store(true, Ordering::Relaxed);
-        self.part_with(verifiers);
-        Ok(ended.into_iter().filter_map(|(name, error)| error.map(|_| name)).collect())
-    }
-
-    /// Waits for verifiers; what they could not do stays to be done by the next run.
-    fn part_with(&self, verifiers: Vec<ScopedJoinHandle<'_, Result<()>>>) {
-        for verifier in verifiers {
-            if let Some(error) = join(verifier, &self.around.stop) {
+        for verifying in std::mem::take(&mut self.verifying).into_values() {
+            // What it could not do stays to be done by the next run.
+            if let Some(Err(error)) = verifying.thread.map(|t| join(t, &self.around.stop)) {
                 log::error!("{error}");
             }
         }
+        let broken = self.ended.iter().filter(|(_, ended)| matches!(ended, Ended::Broken));
+        Ok(broken.map(|(name, _)| name.clone()).collect())
     }
 
-    /// What is read of `log` by its names alone is read again by a thread of its own.
-    fn begin_verifying<'scope>(
-        &mut self,
-        scope: &'scope Scope<'scope, 'a>,
-        log: &Log,
-    ) -> Result<Option<ScopedJoinHandle<'scope, Result<()>>>> {
-        let protocol = self.protocols.of(log, &self.settings, &self.around.stop);
-        let Protocol::Tiled(mut tiled) = protocol else { return Ok(None) };
-        if self.settings.source != CtSource::Names {
-            return Ok(None);
+    /// Begins or resumes the courses of what is to be followed, and tells those that go on what
+    /// has changed.
+    fn follow(&mut self, wanted: &[Log]) -> Result<()> {
+        let now = now_micros() / 1_000_000;
+        for log in wanted {
+            let name = self.feed_name(log);
+            let standing = match &self.settings.range {
+                Some(range) if range.origin == log.origin() => Standing::Current,
+                Some(_) => continue,
+                None => log.standing(now),
+            };
+            match self.running.get(&name) {
+                Some(course) => course.is_wanted(&name, log, standing),
+                None if matches!(self.ended.get(&name), Some(Ended::Broken | Ended::Over)) => {}
+                None if standing == Standing::Current => self.begin(name, log, false)?,
+                None => {}
+            }
         }
-        tiled.source = CtSource::Data;
-        tiled.place.fetcher.priority = Priority::Low;
-        let verifier = Verifier {
-            name: verifier_name(log),
-            source: Arc::new(LogSource::of(log)),
-            tiled,
-            left: &self.around.left,
-            outlets: &self.around.outlets,
-            backlog: Arc::clone(&self.around.backlog),
-            max_delay: self.settings.max_delay,
-            stop: &self.around.stop,
-            over: Arc::clone(&self.over),
-        };
-        let thread = Builder::new().name("verify".to_owned());
-        thread.spawn_scoped(scope, move || verifier.run()).map(Some).map_err(|error| {
-            Error::failed(format!("no thread to verify what matched with: {error}"))
-                .remedy("raise the limit on threads (ulimit -u)")
-        })
+        Ok(())
+    }
+
+    /// Logs that ended while nobody watched have a rest that was not read.
+    fn finish_what_has_ended(&mut self, wanted: &[Log]) -> Result<()> {
+        let now = now_micros() / 1_000_000;
+        for log in wanted {
+            let name = self.feed_name(log);
+            let Some(position) = self.unfinished(&name) else { continue };
+            let Standing::Ended(why) = log.standing(now) else { continue };
+            let is_read = self.around.tree_heads.get(&name).is_some_and(|head| {
+                let seconds = i64::try_from(head.timestamp / 1000).unwrap_or(i64::MAX);
+                position >= head.size && log.interval.is_some_and(|span| span.end <= seconds)
+            });
+            if !is_read {
+                log::info!("{name}: {why}: what is left of it from entry {position} on is read");
+                self.begin(name, log, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A log that was read, and is in the list no more, is named, and what is known to be left of
+    /// it.
+    fn name_what_is_not_listed(&mut self, list: &LogList) -> Result<()> {
+        let listed: HashSet<String> = list.logs.iter().map(feed_name).collect();
+        let heads = Arc::clone(&self.around.tree_heads);
+        for (name, head) in heads.iter().filter(|(name, _)| is_feed_of_log(name)) {
+            let Some(position) = self.unfinished(name).filter(|_| !listed.contains(name)) else {
+                continue;
+            };
+            let what = format!(
+                "it is not in the list of logs any more, and not read any further: entry \
+                 {position} of the {} that were known comes next",
+                head.size
+            );
+            if position >= head.size {
+                log::info!("{name}: {what}");
+                continue;
+            }
+            log::error!("{name}: {what}");
+            let mut intake = self.intake(name, Content::default())?;
+            intake.stats().ended.store(true, Ordering::Relaxed);
+            // Nobody is left to hand over to, where this fails.
+            let _ = intake.leave_unread("log gone", what, Some(head.size - 1));
+            self.unlisted.insert(name.clone(), intake);
+        }
+        Ok(())
+    }
+
+    /// The position of a log that was read before, and was not given up there.
+    fn unfinished(&self, name: &str) -> Option<u64> {
+        self.around.tree_heads.get(name)?;
+        let position = self.around.outlets.positions.get(name)?.position;
+        (self.around.given_up.get(name) != Some(&position)).then_some(position)
+    }
+
+    /// Whether to take over a newer list: not at once, where it lets many logs go.
+    fn believes(&mut self, newer: &LogList) -> bool {
+        let now = now_micros() / 1_000_000;
+        let kept: HashSet<String> = newer
+            .logs
+            .iter()
+            .filter(|log| log.standing(now) == Standing::Current)
+            .map(|log| self.feed_name(log))
+            .collect();
+        let followed = self.running.iter().filter(|(_, course)| !course.is_ending());
+        let followed: Vec<&String> = followed.map(|(name, _)| name).collect();
+        let lost = followed.iter().filter(|name| !kept.contains(**name));
+        let lost: BTreeSet<String> = lost.map(|name| (*name).clone()).collect();
+        let (lost_count, all) = (lost.len(), followed.len());
+        let believed = self.doubt.believes(lost, all);
+        if !believed {
+            log::error!(
+                "the new list of CT logs (version {} of {}) lets {lost_count} of {all} logs go: \
+                 the old one goes on, unless the next look finds the same",
+                newer.version,
+                newer.date
+            );
+            self.settings.lists.look_twice();
+        }
+        believed
     }
 
     /// A log that has left the list is read to its end.
-    fn let_go_of_what_is_not_listed(
-        &self,
-        list: &crate::ctlog::LogList,
-        running: &HashMap<String, Running<'_>>,
-    ) {
-        for (name, course) in running {
+    fn let_go_of_what_is_not_listed(&self, list: &LogList) {
+        for (name, course) in &self.running {
             if !list.logs.iter().any(|log| self.feed_name(log) == *name) {
-                course.ending.store(true, Ordering::Relaxed);
+                course.is_to_end(name, "it has left the list");
             }
         }
     }
 
     /// Takes note of the courses that have ended.
-    fn reap(
-        &self,
-        running: &mut HashMap<String, Running<'_>>,
-        ended: &mut HashMap<String, Option<Error>>,
-    ) {
-        let over = running.extract_if(|_, course| course.thread.is_finished());
+    fn reap(&mut self) {
+        let over: Vec<_> =
+            self.running.extract_if(|_, course| course.thread.is_finished()).collect();
         for (name, course) in over {
-            let error = join(course.thread, &self.around.stop);
-            match &error {
-                Some(error) => log::error!("{error}"),
-                None if self.around.stop.is_requested() => {}
-                None => log::info!("{name}: read to its end"),
-            }
-            ended.insert(name, error);
+            self.end(name, course);
         }
+    }
+
+    /// Waits for the end of a course.
+    fn end(&mut self, name: String, course: Running<'scope, 'a>) {
+        let (course, outcome) = join(course.thread, &self.around.stop);
+        if matches!(outcome, Ok(End::Read)) {
+            log::info!("{name}: read to its end");
+        }
+        let ended = match outcome {
+            Err(error) => {
+                log::error!("{error}");
+                Ended::Broken
+            }
+            Ok(End::Stopped) => Ended::Over,
+            Ok(_) if self.settings.range.is_some() => Ended::Over,
+            Ok(End::Read | End::Moved | End::Gone) => Ended::Resumable(Box::new(course)),
+        };
+        self.ended.insert(name, ended);
     }
 
     fn feed_name(&self, log: &Log) -> String {
@@ -227,51 +323,171 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn begin<'scope>(
-        &mut self,
-        scope: &'scope Scope<'scope, 'a>,
-        log: &Log,
-    ) -> Result<Running<'scope>> {
-        let name = self.feed_name(log);
-        let content = Content::Entries(Arc::new(LogSource::of(log)));
-        let outlet = self.around.outlets.open(&name, true, content)?;
+    /// Begins the course of a log, or resumes it where it was left.
+    fn begin(&mut self, name: String, log: &Log, ending: bool) -> Result<()> {
+        let course = match self.ended.remove(&name) {
+            Some(Ended::Resumable(mut course)) => {
+                log::info!("{name}: goes on from entry {}", course.intake.position());
+                course.protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+                // What was matched by names alone is asked for by the place it was read at.
+                if self.settings.source == CtSource::Data
+                    && course.intake.come_from(Arc::new(LogSource::of(log))).is_err()
+                {
+                    return Ok(());
+                }
+                *course
+            }
+            _ => self.course(&name, log)?,
+        };
+        let wish = Arc::new(Wish::default());
+        wish.ending.store(ending, Ordering::Relaxed);
+        let course = Course { wish: Arc::clone(&wish), ..course };
+        let thread = Builder::new()
+            .name("ctlog".to_owned())
+            .spawn_scoped(self.scope, move || course.run())
+            .map_err(|error| {
+                Error::failed(format!("no thread to read {name} with: {error}"))
+                    .remedy("raise the limit on threads (ulimit -u)")
+            })?;
+        self.running.insert(name, Running { wish, asked: asked(log), thread });
+        self.begin_verifying(log)
+    }
+
+    fn course(&mut self, name: &str, log: &Log) -> Result<Course<'a>> {
+        let source = Arc::new(LogSource::of(log));
         let (start, end) = match &self.settings.range {
             Some(range) => (range.from, Some(range.to)),
             None => (self.settings.start, None),
         };
-        let applied = outlet.applied.unwrap_or_default();
+        let intake = match self.unlisted.remove(name) {
+            Some(mut intake) => {
+                // Nobody is left to hand over to, where this fails: the course will find out.
+                let _ = intake.come_from(source);
+                intake
+            }
+            None => self.intake(name, Content::Entries(source))?,
+        };
+        // Where to begin is decided, and stored, with the first tree head: a gap before that has
+        // stored a number, but no place.
+        let known = self.around.tree_heads.get(name).cloned();
         let mut protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        let no_names = self.around.outlets.positions.get(name).and_then(|stored| stored.no_names);
         if let Protocol::Tiled(tiled) = &mut protocol
-            && applied.no_names.is_some_and(|found| now_micros() - found < PROBE_AGAIN)
+            && no_names.is_some_and(|found| now_micros() - found < PROBE_AGAIN)
         {
             tiled.source = CtSource::Data;
         }
-        let backlog = Arc::clone(&self.around.backlog);
-        let ending = Arc::new(AtomicBool::new(false));
-        // Where to begin is decided, and stored, with the first tree head: a gap before that has
-        // stored a number, but no place.
-        let known = self.around.tree_heads.get(&name).cloned();
-        let course = Course {
+        Ok(Course {
             protocol,
-            intake: EntryIntake::new(outlet, backlog, applied.position),
+            intake,
             pace: Pace::new(self.settings.max_delay),
             start: known.is_none().then_some(start),
             known,
             shown: None,
             behind: false,
+            from: match start {
+                Start::Index(index) if end.is_some() => Some(index),
+                _ => None,
+            },
             end,
-            ending: Arc::clone(&ending),
+            wish: Arc::default(),
+            let_go_after: self.settings.let_go_after,
             stop: &self.around.stop,
+            name: name.to_owned(),
+        })
+    }
+
+    /// The output end of the feed called `name`, at its position.
+    fn intake(&self, name: &str, content: Content) -> Result<EntryIntake> {
+        let outlet = self.around.outlets.open(name, true, content)?;
+        let position = outlet.applied.unwrap_or_default().position;
+        Ok(EntryIntake::new(outlet, Arc::clone(&self.around.backlog), position))
+    }
+
+    /// What is read of `log` by its names alone is read again by a thread of its own.
+    fn begin_verifying(&mut self, log: &Log) -> Result<()> {
+        let protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        let Protocol::Tiled(mut tiled) = protocol else { return Ok(()) };
+        if self.settings.source != CtSource::Names {
+            return Ok(());
+        }
+        tiled.source = CtSource::Data;
+        tiled.place.fetcher.priority = Priority::Low;
+        let name = verifier_name(log);
+        if let Some(verifying) = self.verifying.get(&name) {
+            *verifying.moved.lock().unwrap_or_else(PoisonError::into_inner) = Some(tiled);
+            return Ok(());
+        }
+        let moved = Moved::default();
+        let verifier = Verifier {
             name: name.clone(),
+            source: Arc::new(LogSource::of(log)),
+            tiled,
+            moved: Arc::clone(&moved),
+            left: &self.around.left,
+            outlets: &self.around.outlets,
+            backlog: Arc::clone(&self.around.backlog),
+            max_delay: self.settings.max_delay,
+            stop: &self.around.stop,
+            over: Arc::clone(&self.over),
         };
-        let thread = Builder::new()
-            .name("ctlog".to_owned())
-            .spawn_scoped(scope, move || course.run())
-            .map_err(|error| {
-                Error::failed(format!("no thread to read {name} with: {error}"))
-                    .remedy("raise the limit on threads (ulimit -u)")
-            })?;
-        Ok(Running { ending, thread })
+        let thread = Builder::new().name("verify".to_owned());
+        let thread = thread.spawn_scoped(self.scope, move || verifier.run()).map_err(|error| {
+            Error::failed(format!("no thread to verify what matched with: {error}"))
+                .remedy("raise the limit on threads (ulimit -u)")
+        })?;
+        self.verifying.insert(name, Verifying { moved, thread: Some(thread) });
+        Ok(())
+    }
+}
+
+impl Running<'_, '_> {
+    /// Tells the course how its log stands by now, and where.
+    fn is_wanted(&self, name: &str, log: &Log, standing: Standing) {
+        match standing {
+            Standing::Current if self.is_ending() => {
+                log::info!("{name}: it is followed again");
+                self.wish.ending.store(false, Ordering::Relaxed);
+            }
+            Standing::Current => {}
+            Standing::Ended(why) => self.is_to_end(name, why),
+        }
+        if self.asked != asked(log) && !self.wish.moved.swap(true, Ordering::Relaxed) {
+            log::info!("{name}: is read at {} from now on", log.url());
+        }
+    }
+
+    /// Tells the course to end with its log.
+    fn is_to_end(&self, name: &str, why: &str) {
+        if !self.wish.ending.swap(true, Ordering::Relaxed) {
+            log::warn!("{name}: {why}: it is read to its end, and left");
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.wish.ending.load(Ordering::Relaxed)
+    }
+}
+
+/// Where a log is asked, and by which key it is known.
+fn asked(log: &Log) -> (LogProtocol, LogId) {
+    (log.protocol.clone(), *log.key.log_id())
+}
+
+/// A list that lets more than a third of the logs go is more likely broken than true: it is
+/// believed once the next look has found the same.
+#[derive(Debug, Default)]
+struct Doubt {
+    /// What the list in doubt lets go.
+    lost: BTreeSet<String>,
+}
+
+impl Doubt {
+    /// Whether a list is to be believed that lets `lost` go, of `all` logs that are followed.
+    fn believes(&mut self, lost: BTreeSet<String>, all: usize) -> bool {
+        let believed = lost.len() * 3 <= all || lost == self.lost;
+        self.lost = if believed { BTreeSet::new() } else { lost };
+        believed
     }
 }
 
@@ -320,20 +536,59 @@ impl Protocols {
                 verify,
                 fetcher: fetcher(PAGES_AT_ONCE),
                 stop,
-                page: FIRST_PAGE,
+                page: PageSize::default(),
                 frontier: None,
             })),
         }
     }
 }
 
-/// Waits for a course. One that was lost to a panic takes the run with it.
-fn join(thread: ScopedJoinHandle<'_, Result<()>>, stop: &Stop) -> Option<Error> {
-    match thread.join() {
-        Ok(outcome) => outcome.err(),
-        Err(panic) => {
-            stop.request();
-            resume_unwind(panic)
+/// Waits for a thread. One that was lost to a panic takes the run with it.
+fn join<T>(thread: ScopedJoinHandle<'_, T>, stop: &Stop) -> T {
+    thread.join().unwrap_or_else(|panic| {
+        stop.request();
+        resume_unwind(panic)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Ct, LogListPlace};
+
+    #[test]
+    fn a_list_that_lets_many_logs_go_is_believed_the_second_time() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let mut doubt = Doubt::default();
+        assert!(doubt.believes(names(&[]), 3));
+        assert!(doubt.believes(names(&["a"]), 3));
+        assert!(!doubt.believes(names(&["a", "b"]), 3));
+        assert!(!doubt.believes(names(&["b", "c"]), 3), "another one");
+        assert!(doubt.believes(names(&["b", "c"]), 3));
+        assert!(!doubt.believes(names(&["b", "c"]), 3), "in doubt anew");
+    }
+
+    #[test]
+    fn the_logs_of_one_operator_share_a_bucket_and_no_other() {
+        let settings = Settings::new(&Ct { log_list: LogListPlace::Embedded, ..Ct::default() });
+        let settings = settings.expect("the embedded list");
+        let stop = Arc::new(Stop::new().expect("a pipe"));
+        let mut protocols = Protocols::default();
+        let mut buckets: HashMap<String, Vec<Arc<Bucket>>> = HashMap::new();
+        for log in &settings.list().logs {
+            let bucket = match protocols.of(log, &settings, &stop) {
+                Protocol::Tiled(tiled) => tiled.place.fetcher.bucket,
+                Protocol::GetEntries(log) => log.fetcher.bucket,
+            };
+            buckets.entry(log.operator.clone()).or_default().push(bucket);
+        }
+        assert!(buckets.values().any(|buckets| buckets.len() > 1), "one has several logs");
+        let firsts: Vec<&Arc<Bucket>> = buckets.values().map(|buckets| &buckets[0]).collect();
+        for (at, first) in firsts.iter().enumerate() {
+            assert!(firsts[..at].iter().all(|other| !Arc::ptr_eq(other, first)));
+        }
+        for buckets in buckets.values() {
+            assert!(buckets.iter().all(|bucket| Arc::ptr_eq(bucket, &buckets[0])));
         }
     }
 }

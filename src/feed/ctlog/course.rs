@@ -26,6 +26,8 @@ use super::trouble::Trouble;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause: bounds how long a log that is back stays unread.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long a log may fail before that is an error: a restart of its servers is none.
+const LONG: Duration = Duration::from_secs(600);
 
 /// Entries that are read under one tree head: a hash tile of the second level stands for as many.
 /// A log that is days behind is asked for its size now and then, and where it was proven to stand
@@ -78,6 +80,28 @@ impl Protocol {
     }
 }
 
+/// What the conductor wants of a course while it runs.
+#[derive(Debug, Default)]
+pub(super) struct Wish {
+    /// The log is no longer to be followed: it is read to its end, then left.
+    pub ending: AtomicBool,
+    /// The log has moved: the course ends where it is, and is resumed there.
+    pub moved: AtomicBool,
+}
+
+/// Why a course has ended, where that is no fault of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The run is ending.
+    Stopped,
+    /// All was read that was to be read.
+    Read,
+    /// The log has moved.
+    Moved,
+    /// The log is no longer to be followed, and does not answer any more.
+    Gone,
+}
+
 /// One log and where it stands.
 #[derive(Debug)]
 pub(super) struct Course<'a> {
@@ -94,10 +118,13 @@ pub(super) struct Course<'a> {
     pub behind: bool,
     /// Where to begin; none: at the intake's position.
     pub start: Option<Start>,
+    /// The index that a range begins at, where that is known from the start.
+    pub from: Option<u64>,
     /// Where to end; none: with the log.
     pub end: Option<Start>,
-    /// Set when the log is no longer to be followed: it is read to its end, then left.
-    pub ending: Arc<AtomicBool>,
+    pub wish: Arc<Wish>,
+    /// How long a log that is no longer to be followed may fail to answer.
+    pub let_go_after: Duration,
     pub stop: &'a Stop,
 }
 
@@ -125,33 +152,46 @@ fn relation(head: &TreeHead, known: &TreeHead) -> Relation {
 }
 
 impl Course<'_> {
-    /// Reads the log until the stop is requested, no matcher is left, or it has ended.
+    /// Reads the log until the stop is requested, no matcher is left, or it has ended. What is left
+    /// of the course can be resumed.
     ///
-    /// # Errors
-    /// When the log has broken its promise to only ever grow.
-    pub fn run(mut self) -> Result<()> {
+    /// The outcome is an error when the log has broken its promise to only ever grow.
+    pub fn run(mut self) -> (Self, Result<End>) {
         let outcome = self.follow();
-        self.intake.stats().live.store(false, Ordering::Relaxed);
+        let stats = self.intake.stats();
+        stats.live.store(false, Ordering::Relaxed);
+        stats.ended.store(matches!(outcome, Ok(End::Read | End::Gone)), Ordering::Relaxed);
         // Nobody is left to hand over to, where this fails.
         let _ = self.intake.flush();
-        outcome
+        (self, outcome)
     }
 
-    fn follow(&mut self) -> Result<()> {
+    fn follow(&mut self) -> Result<End> {
         let mut back_off = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut refuted = false;
+        let mut failing_since = None;
+        self.intake.stats().ended.store(false, Ordering::Relaxed);
         loop {
-            let pause = match self.round() {
-                Ok(_) if self.is_done() => return Ok(()),
+            let round = self.round();
+            let failing = if round.is_ok() {
+                failing_since = None;
+                Duration::ZERO
+            } else {
+                failing_since.get_or_insert_with(Instant::now).elapsed()
+            };
+            let pause = match round {
                 Ok(()) => {
                     back_off.reset();
                     self.intake.stats().live.store(true, Ordering::Relaxed);
                     if std::mem::take(&mut refuted) && self.intake.close_gap() == Err(Closed) {
-                        return Ok(());
+                        return Ok(End::Stopped);
+                    }
+                    if self.is_done() {
+                        return Ok(End::Read);
                     }
                     if self.behind { Duration::ZERO } else { self.pace.pause(Instant::now()) }
                 }
-                Err(Trouble::Stopped | Trouble::Closed) => return Ok(()),
+                Err(Trouble::Stopped | Trouble::Closed) => return Ok(End::Stopped),
                 Err(Trouble::Broken { reason, what }) => {
                     if let (Some(known), Some(shown)) = (self.known.take(), self.shown.take()) {
                         let _ = self.intake.fork(Fork { known, shown });
@@ -162,25 +202,59 @@ impl Course<'_> {
                          `forks` of the database: report them to the log's operator",
                     ));
                 }
-                Err(Trouble::Passing(what)) => self.lament(log::Level::Warn, &what, &mut back_off),
+                Err(Trouble::Passing(what) | Trouble::Refuted(what))
+                    if self.is_ending() && failing >= self.let_go_after =>
+                {
+                    return Ok(self.let_go(&what));
+                }
+                Err(Trouble::Passing(what)) => {
+                    let level = if failing < LONG { log::Level::Warn } else { log::Level::Error };
+                    self.lament(level, &what, &mut back_off)
+                }
                 Err(Trouble::Refuted(what)) => {
                     if !std::mem::replace(&mut refuted, true)
                         && self.intake.open_gap("not as signed", what.clone()) == Err(Closed)
                     {
-                        return Ok(());
+                        return Ok(End::Stopped);
                     }
                     self.lament(log::Level::Error, &what, &mut back_off)
                 }
             };
             if self.intake.flush() == Err(Closed) || self.stop.is_requested() {
-                return Ok(());
+                return Ok(End::Stopped);
+            }
+            if self.wish.moved.load(Ordering::Relaxed) {
+                return Ok(End::Moved);
             }
             sleep(pause, self.stop)
                 .map_err(|error| Error::failed(format!("{}: {error}", self.name)))?;
             if self.stop.is_requested() {
-                return Ok(());
+                return Ok(End::Stopped);
             }
         }
+    }
+
+    /// Writes down what is not read of a log that is gone.
+    fn let_go(&mut self, what: &str) -> End {
+        let position = self.intake.position();
+        let last = self.known.as_ref().and_then(|known| known.size.checked_sub(1));
+        let last = last.filter(|last| *last >= position);
+        if self.start.is_some() {
+            log::warn!("{}: it has ended, and was never read: {what}", self.name);
+            return End::Gone;
+        }
+        log::error!(
+            "{}: it has ended and does not answer any more: it is not read any further, from \
+             entry {position} on: {what}",
+            self.name
+        );
+        // Nobody is left to hand over to, where this fails.
+        let _ = self.intake.leave_unread("log gone", what.to_owned(), last);
+        End::Gone
+    }
+
+    fn is_ending(&self) -> bool {
+        self.wish.ending.load(Ordering::Relaxed)
     }
 
     fn lament(&self, level: log::Level, what: &str, back_off: &mut BackOff) -> Duration {
@@ -196,7 +270,7 @@ impl Course<'_> {
         let at_end = self.known.as_ref().is_some_and(|known| position >= known.size);
         let at_range_end = matches!(self.end, Some(Start::Index(end)) if position >= end);
         (self.start.is_none() && at_range_end)
-            || (self.ending.load(Ordering::Relaxed) && self.start.is_none() && at_end)
+            || (self.is_ending() && self.start.is_none() && at_end)
     }
 
     /// One look at the log: its tree head, and what is to be read by now.
@@ -229,11 +303,17 @@ impl Course<'_> {
         self.intake.stats().tree_size.store(head.size, Ordering::Relaxed);
         let end = match self.end {
             Some(end) => self.range_end(end, &head)?,
-            None if self.ending.load(Ordering::Relaxed) => head.size,
+            None if self.is_ending() => head.size,
             None => self.pace.end(position, head.size, self.protocol.is_tiled(), now),
         };
         if end <= position {
-            return Ok(());
+            // The last thing that is known of a log: when it was read to its end.
+            let newer = self.known.as_ref().is_none_or(|known| known.timestamp < head.timestamp);
+            return if self.is_ending() && head.size == position && newer {
+                self.learn(head)
+            } else {
+                Ok(())
+            };
         }
         let round_end = end.min((position / ROUND + 1) * ROUND);
         self.protocol.read(&mut self.intake, round_end, &head, self.known.as_ref())?;
@@ -245,6 +325,15 @@ impl Course<'_> {
     fn range_end(&mut self, end: Start, head: &TreeHead) -> Result<u64, Trouble> {
         let end = self.index_of(end, head)?;
         self.end = Some(Start::Index(end));
+        let stats = self.intake.stats();
+        stats.recorded.store(true, Ordering::Relaxed);
+        if stats.range_end.swap(end, Ordering::Relaxed) == 0 {
+            let begin = self.from.unwrap_or_else(|| self.intake.position());
+            stats.range_begin.store(begin, Ordering::Relaxed);
+            if begin >= end {
+                log::warn!("{}: there is no entry in this range", self.name);
+            }
+        }
         Ok(end)
     }
 
@@ -253,7 +342,15 @@ impl Course<'_> {
         Ok(match place {
             Start::End => head.size,
             Start::Beginning => 0,
-            Start::Index(index) => index.min(head.size),
+            Start::Index(index) if index > head.size => {
+                log::warn!(
+                    "{}: there is no entry {index} yet: the log has {}",
+                    self.name,
+                    head.size
+                );
+                head.size
+            }
+            Start::Index(index) => index,
             Start::Time(millis) => self.protocol.index_at(millis, head)?,
         })
     }

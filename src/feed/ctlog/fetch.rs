@@ -52,7 +52,11 @@ pub(super) struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.url, self.what)
+        write!(f, "{}: {}", self.url, self.what)?;
+        match self.what.remedy() {
+            Some(remedy) => write!(f, " (remedy: {remedy})"),
+            None => Ok(()),
+        }
     }
 }
 

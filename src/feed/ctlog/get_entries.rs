@@ -4,17 +4,19 @@
 //! asked as they please; how many they do is learnt. Formats and proofs are `ctlog`'s.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::batch::TreeHead;
 use crate::config::Verification;
 use crate::ctlog::{
-    ConsistencyProof, Frontier, Key, LeafFault, leaf_hash, read_frame, read_get_entries,
-    signed_tree_head,
+    ConsistencyProof, Frontier, Key, LeafFault, ProofFault, leaf_hash, read_frame,
+    read_get_entries, signed_tree_head,
 };
 use crate::stop::Stop;
 
 use super::fetch::{Fetcher, Request};
 use super::intake::EntryIntake;
+use super::page_size::PageSize;
 use super::room::{Room, Share};
 use super::trouble::Trouble;
 
@@ -22,8 +24,6 @@ use super::trouble::Trouble;
 const SMALL: usize = 64 * 1024;
 /// A page of entries, with the chains that come along.
 const PAGE_LIMIT: usize = 128 * 1024 * 1024;
-/// Entries asked for until the server has shown how many it gives: what the most generous give.
-pub(super) const FIRST_PAGE: u64 = 1000;
 /// Entries that are held until they are proven, and bytes of them: one more request proves them.
 /// Fewer, where other logs hold so much that there is no room.
 const HELD: usize = 2048;
@@ -42,7 +42,7 @@ pub(super) struct GetEntries {
     pub fetcher: Fetcher,
     pub stop: Arc<Stop>,
     /// Entries to ask for at once.
-    pub page: u64,
+    pub page: PageSize,
     /// The tree up to what has been read; none before the first entry is.
     pub frontier: Option<Frontier>,
 }
@@ -62,6 +62,19 @@ impl Held {
 
     fn is_full(&self) -> bool {
         self.frames.len() >= HELD || self.bytes >= HELD_BYTES
+    }
+
+    /// Grows the tree that ends before these entries by them.
+    fn grow(&self, tree: &mut Frontier) {
+        for frame in &self.frames {
+            let hash = match frame {
+                Ok(frame) => read_frame(frame).ok().map(|(_, entry)| entry.leaf_hash()),
+                // An entry that nobody understands is proven all the same: it is a gap of one.
+                Err(fault) => fault.leaf_hash,
+            };
+            // Nothing that could be hashed came: the proof fails, and it is asked for again.
+            tree.push(hash.unwrap_or_else(|| leaf_hash(&[])));
+        }
     }
 }
 
@@ -151,7 +164,7 @@ impl GetEntries {
         let mut pages = Vec::new();
         let mut from = next;
         while from < until {
-            let to = (from + self.page).min(end);
+            let to = (from + self.page.entries()).min(end);
             pages.push((from, to - 1));
             from = to;
         }
@@ -186,13 +199,7 @@ impl GetEntries {
             let url = self.entries_url(from, to);
             return Err(Trouble::Passing(format!("{url}: the answer has no entries")));
         }
-        if count < asked {
-            // Servers that align their answers give a short one first; asking for too few is
-            // mended with each full answer.
-            self.page = count.max(self.page / 2);
-        } else {
-            self.page = (self.page + self.page / 8 + 1).min(FIRST_PAGE).max(asked.min(FIRST_PAGE));
-        }
+        self.page.learn(asked, count, Instant::now());
         Ok(from + count)
     }
 }
@@ -200,7 +207,11 @@ impl GetEntries {
 /// What is proven.
 impl GetEntries {
     /// Proves that the tree of `head` is that of `known`, grown.
-    fn prove_extension(&self, head: &TreeHead, known: Option<&TreeHead>) -> Result<(), Trouble> {
+    fn prove_extension(
+        &mut self,
+        head: &TreeHead,
+        known: Option<&TreeHead>,
+    ) -> Result<(), Trouble> {
         let Some(known) = known.filter(|known| known.size > 0 && known.size < head.size) else {
             return Ok(());
         };
@@ -210,15 +221,30 @@ impl GetEntries {
             return Ok(());
         }
         let proof = self.proof(known.size, head.size)?;
-        proof.verify(known.size, &known.root, head.size, &head.root).map_err(|fault| {
-            Trouble::Broken {
-                reason: "log forked",
-                what: format!(
-                    "the log cannot prove that its tree of {} entries extends the one of {} that \
-                     it signed before: {fault}",
-                    head.size, known.size
-                ),
+        let forked = match proof.verify(known.size, &known.root, head.size, &head.root) {
+            Ok(()) => false,
+            Err(ProofFault::Inconsistent) => true,
+            // A proof from a power of two begins with the tree that we know, and so cannot say
+            // which one the log has instead. Another way to prove it can.
+            Err(ProofFault::Root) if known.size.is_power_of_two() => {
+                self.complete_tree(known.size, head)?.root() != known.root
             }
+            // An answer that proves nothing proves no fork either.
+            Err(fault) => {
+                let url = self.proof_url(known.size, head.size);
+                return Err(Trouble::Refuted(format!("{url}: {fault}")));
+            }
+        };
+        if !forked {
+            return Ok(());
+        }
+        Err(Trouble::Broken {
+            reason: "log forked",
+            what: format!(
+                "the log has forked: its tree of {} entries does not extend the one of {} that it \
+                 signed before",
+                head.size, known.size
+            ),
         })
     }
 
@@ -247,42 +273,41 @@ impl GetEntries {
             self.frontier = Some(Frontier::default());
             return Ok(());
         }
-        if position.is_power_of_two() {
-            self.frontier = Some(self.complete_tree(position, head, known)?);
-            return Ok(());
-        }
-        let proof = self.proof(position, head.size)?;
-        let tree = proof.frontier(position, head.size, &head.root).map_err(|fault| {
-            Trouble::Refuted(format!("{}: {fault}", self.proof_url(position, head.size)))
-        })?;
-        self.frontier = Some(tree);
+        self.frontier = Some(if !position.is_power_of_two() {
+            self.incomplete_tree(position, head)?
+        } else if let Some(known) = known.filter(|known| known.size == position) {
+            let mut tree = Frontier::default();
+            tree.push_subtree(position.trailing_zeros(), known.root);
+            tree
+        } else {
+            self.complete_tree(position, head)?
+        });
         Ok(())
     }
 
-    /// The tree up to a power of two, which a proof from there leaves out: it is the one that the
-    /// log signed, or stands in the proof from one entry further on.
-    fn complete_tree(
-        &self,
-        position: u64,
-        head: &TreeHead,
-        known: Option<&TreeHead>,
-    ) -> Result<Frontier, Trouble> {
-        let mut tree = Frontier::default();
-        if let Some(known) = known.filter(|known| known.size == position) {
-            tree.push_subtree(position.trailing_zeros(), known.root);
-            return Ok(tree);
+    /// The tree up to `position`, which is no power of two, as a proof from there has it.
+    fn incomplete_tree(&self, position: u64, head: &TreeHead) -> Result<Frontier, Trouble> {
+        let proof = self.proof(position, head.size)?;
+        proof.frontier(position, head.size, &head.root).map_err(|fault| {
+            Trouble::Refuted(format!("{}: {fault}", self.proof_url(position, head.size)))
+        })
+    }
+
+    /// The tree up to a power of two, which a proof from there leaves out: the tree before it,
+    /// grown by the entries that it lacks, and then proven by that proof.
+    fn complete_tree(&mut self, position: u64, head: &TreeHead) -> Result<Frontier, Trouble> {
+        // One and two are powers of two, too: there is nothing that could be grown.
+        let mut tree = match position {
+            ..=2 => Frontier::default(),
+            _ => self.incomplete_tree(position - 1, head)?,
+        };
+        while tree.size() < position {
+            self.fetch(tree.size(), position)?.grow(&mut tree);
         }
-        let next = position + 1;
-        if next == head.size || next.is_power_of_two() {
-            return Err(Trouble::Passing(format!(
-                "the tree has to grow before entry {position} can be proven"
-            )));
-        }
-        let proof = self.proof(next, head.size)?;
-        let longer = proof.frontier(next, head.size, &head.root).map_err(|fault| {
-            Trouble::Refuted(format!("{}: {fault}", self.proof_url(next, head.size)))
+        let proof = self.proof(position, head.size)?;
+        proof.verify(position, &tree.root(), head.size, &head.root).map_err(|fault| {
+            Trouble::Refuted(format!("{}: {fault}", self.proof_url(position, head.size)))
         })?;
-        tree.push_subtree(position.trailing_zeros(), longer.first());
         Ok(tree)
     }
 
@@ -290,15 +315,7 @@ impl GetEntries {
     fn prove(&mut self, held: &Held, position: u64, head: &TreeHead) -> Result<(), Trouble> {
         let tree = self.frontier.take().filter(|tree| tree.size() == position);
         let mut tree = tree.unwrap_or_default();
-        for frame in &held.frames {
-            let hash = match frame {
-                Ok(frame) => read_frame(frame).ok().map(|(_, entry)| entry.leaf_hash()),
-                // An entry that nobody understands is proven all the same: it is a gap of one.
-                Err(fault) => fault.leaf_hash,
-            };
-            // Nothing that could be hashed came: the proof fails, and it is asked for again.
-            tree.push(hash.unwrap_or_else(|| leaf_hash(&[])));
-        }
+        held.grow(&mut tree);
         let proven = if tree.size() == head.size {
             tree.root() == head.root
         } else {

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::backlog::Backlog;
-use crate::batch::{AHEAD, BatchSender, Closed, Fork, GapEvent, LogEntry, TreeHead, now_micros};
-use crate::ctlog::{self, Entry, EntryFault, MAX_ENTRY, NamedEntry};
+use crate::batch::{
+    AHEAD, BatchSender, Closed, Content, Fork, GapEvent, LogEntry, TreeHead, now_micros,
+};
+use crate::ctlog::{self, Entry, EntryFault, LogSource, MAX_ENTRY, NamedEntry};
 use crate::feed::{MAX_NAMES, Outlet};
 use crate::stats::FeedStats;
 use crate::stop::Stop;
@@ -72,6 +74,7 @@ impl EntryIntake {
     /// An intake that goes on at `position`, and waits where `backlog` is full.
     pub fn new(outlet: Outlet, backlog: Arc<Backlog>, position: u64) -> Self {
         let Outlet { out, stats, .. } = outlet;
+        stats.position.store(position, Ordering::Relaxed);
         Self { out, stats, backlog, position, latest: 0, names: Names::default() }
     }
 
@@ -88,6 +91,7 @@ impl EntryIntake {
     /// Begins at `position`; for before anything is taken in.
     pub fn begin_at(&mut self, position: u64) {
         self.position = position;
+        self.stats.position.store(position, Ordering::Relaxed);
     }
 
     /// Waits until the writer has room for what may match: a log can be read later.
@@ -247,6 +251,29 @@ impl EntryIntake {
     pub fn open_gap(&mut self, reason: &'static str, detail: String) -> Result<(), Closed> {
         self.stats.gaps.add(1);
         self.out.gap_to(self.position, GapEvent::Opened { at: now_micros(), reason, detail })
+    }
+
+    /// Reports that the rest of the log is not read: up to the entry `last`, where any is known of.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn leave_unread(
+        &mut self,
+        reason: &'static str,
+        detail: String,
+        last: Option<u64>,
+    ) -> Result<(), Closed> {
+        self.stats.gaps.add(1);
+        let (at, first) = (now_micros(), self.position);
+        self.out.gap_to(first, GapEvent::Unread { at, first, last, reason, detail })
+    }
+
+    /// The entries are from `source` from here on.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn come_from(&mut self, source: Arc<LogSource>) -> Result<(), Closed> {
+        self.out.change_content(Content::Entries(source))
     }
 
     /// Reports that the log is read again.

@@ -18,6 +18,7 @@ mod get_entries;
 mod intake;
 mod lists;
 mod pace;
+mod page_size;
 mod room;
 mod settings;
 mod suspect;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::{Ct, CtSource, Start, Verification};
 use crate::connect::http::{Client, HttpSettings};
-use crate::ctlog::{Log, LogList};
+use crate::ctlog::{Log, LogList, Standing};
 use crate::error::{Error, Result};
 
 use super::Lists;
@@ -27,6 +27,7 @@ pub struct Settings {
     pub(super) start: Start,
     pub(super) verify: Verification,
     pub(super) max_delay: Duration,
+    pub(super) let_go_after: Duration,
     /// Whether the operators can reach whoever runs this.
     pub(super) identified: bool,
     /// The one range to read, instead of following the logs.
@@ -52,6 +53,11 @@ pub fn feed_name(log: &Log) -> String {
     format!("log {}", log.origin())
 }
 
+/// Whether `feed` is the name of one that follows a log.
+pub(super) fn is_feed_of_log(feed: &str) -> bool {
+    feed.starts_with("log ")
+}
+
 /// The name of the feed that verifies what matched in `log` by names alone.
 #[must_use]
 pub fn verifier_name(log: &Log) -> String {
@@ -62,16 +68,16 @@ impl Settings {
     /// Checks `ct`, and gets the list of logs.
     ///
     /// # Errors
-    /// When the CA file, the proxy or the list cannot serve, an operator is in no list, or no log
-    /// of the list is worth reading.
-    pub fn new(ct: &Ct, now: i64) -> Result<Self> {
+    /// When the CA file, the proxy or the list cannot serve, or an operator is in no list.
+    pub fn new(ct: &Ct) -> Result<Self> {
         let http = HttpSettings {
             ca_file: ct.ca_file.as_deref(),
             proxy: ct.proxy.as_deref(),
             contact: ct.contact.as_deref(),
         };
         let client = Client::new(http, ct.timeout)?;
-        let (lists, list) = Lists::open(ct.log_list.clone(), Client::new(http, LIST_DEADLINE)?)?;
+        let client_for_lists = Client::new(http, LIST_DEADLINE)?;
+        let (lists, list) = Lists::open(ct.log_list.clone(), client_for_lists, ct.list_refresh)?;
         let settings = Self {
             client,
             lists,
@@ -81,11 +87,25 @@ impl Settings {
             start: ct.start,
             verify: ct.verify,
             max_delay: ct.max_delay,
+            let_go_after: ct.let_go_after,
             identified: ct.contact.is_some(),
             range: None,
         };
-        settings.check(now)?;
+        settings.check()?;
         Ok(settings)
+    }
+
+    /// Whether there is any log to follow at `now`, in seconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn check_that_any_is_current(&self, now: i64) -> Result<()> {
+        if self.wanted(&self.list).any(|log| log.standing(now) == Standing::Current) {
+            return Ok(());
+        }
+        Err(Error::usage("no log in the list is worth reading now")
+            .at_key("ct.log_list")
+            .remedy("see `certstream logs --all`; take a newer list"))
     }
 
     /// Reads `range` and ends.
@@ -110,7 +130,7 @@ impl Settings {
         list.logs.iter().filter(ours)
     }
 
-    fn check(&self, now: i64) -> Result<()> {
+    fn check(&self) -> Result<()> {
         for (name, what) in &self.list.left_out {
             log::warn!("the log {} is left out of the list: {what}", name.escape_default());
         }
@@ -122,12 +142,6 @@ impl Settings {
                     .at_key("ct.operators")
                     .remedy(format!("write one of: {}", known.join(", "))));
             }
-        }
-        let current = |log: &&Log| log.standing(now) == crate::ctlog::Standing::Current;
-        if self.wanted(&self.list).find(current).is_none() {
-            return Err(Error::usage("no log in the list is worth reading now")
-                .at_key("ct.log_list")
-                .remedy("see `certstream logs --all`; take a newer list"));
         }
         Ok(())
     }

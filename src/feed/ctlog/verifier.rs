@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backlog::Backlog;
@@ -46,6 +46,9 @@ impl fmt::Debug for Left {
         f.debug_struct("Left").finish_non_exhaustive()
     }
 }
+
+/// How a log is asked from now on; none while that has not changed.
+pub(super) type Moved = Arc<Mutex<Option<Box<Tiled>>>>;
 
 /// When something that failed is tried again.
 #[derive(Debug)]
@@ -100,6 +103,7 @@ pub(super) struct Verifier<'a> {
     pub source: Arc<LogSource>,
     /// The log, read by its data tiles.
     pub tiled: Box<Tiled>,
+    pub moved: Moved,
     pub left: &'a Left,
     pub outlets: &'a Outlets,
     pub backlog: Arc<Backlog>,
@@ -122,6 +126,7 @@ impl Verifier<'_> {
         let mut pending = Pending::default();
         let mut log = PutOff::none(Instant::now());
         intake.stats().live.store(true, Ordering::Relaxed);
+        intake.stats().recorded.store(true, Ordering::Relaxed);
         while !self.stop.is_requested() && !self.over.load(Ordering::Relaxed) {
             let mut left = (self.left.0)(&self.source.url, AT_ONCE + pending.len())?;
             pending.keep_what_is_left(&left);
@@ -172,6 +177,9 @@ impl Verifier<'_> {
     ) -> Result<(), Trouble> {
         if left.is_empty() {
             return Ok(());
+        }
+        if let Some(tiled) = self.moved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.tiled = tiled;
         }
         let head = self.tiled.tree_head()?;
         let mut tiles: BTreeMap<u64, Vec<u64>> = BTreeMap::new();

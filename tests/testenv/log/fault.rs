@@ -27,6 +27,12 @@ pub enum Fault {
     OtherTile,
     /// The lowest bit of this byte (counted round and round) is the other way, before packing.
     FlippedBit(usize),
+    /// The first hash of a consistency proof is another one; the form is right.
+    WrongHash,
+    /// The answer stands elsewhere: at this URL.
+    Moved(String),
+    /// A small thing that unpacks to zeros without end.
+    Bomb,
     /// Half of the body, as if it were all of it: of a packed one the beginning of a stream.
     Truncated,
     /// A byte of the body, then this pause, and so on.
@@ -108,6 +114,11 @@ impl Fault {
         let (status, retry_after) = match self {
             Self::Refused { status, retry_after } => (status, retry_after),
             Self::Body(body) => return Some(Answer::new("application/octet-stream", &body[..])),
+            Self::Moved(url) => {
+                let mut answer = Answer::status(302);
+                answer.headers.push(format!("Location: {url}"));
+                return Some(answer);
+            }
             _ => return None,
         };
         let mut answer = Answer::status(*status);
@@ -131,6 +142,14 @@ impl Fault {
         {
             body[at % body.len()] ^= 1;
         }
+    }
+}
+
+/// Writes zeros, packed, until there is an error.
+fn zeros(chunks: Chunks) -> io::Result<bool> {
+    let mut packing = GzEncoder::new(chunks, Compression::best());
+    loop {
+        packing.write_all(&[0; 1 << 16])?;
     }
 }
 
@@ -170,12 +189,15 @@ pub fn deliver(visit: &mut Visit, mut answer: Answer, fault: Option<&Fault>) -> 
         answer.body.truncate(half);
     }
     let length = match fault {
-        Some(Fault::Endless) => "Transfer-Encoding: chunked".to_owned(),
+        Some(Fault::Endless | Fault::Bomb) => "Transfer-Encoding: chunked".to_owned(),
         Some(Fault::Oversized) => format!("Content-Length: {}", 1_u64 << 50),
         _ => format!("Content-Length: {}", answer.body.len()),
     };
     if matches!(fault, Some(Fault::Closed { announced: true })) {
         answer.headers.push("Connection: close".to_owned());
+    }
+    if matches!(fault, Some(Fault::Bomb)) && !answer.packed {
+        answer.headers.push("Content-Encoding: gzip".to_owned());
     }
     let head = answer.head(&length);
     match fault {
@@ -197,6 +219,10 @@ pub fn deliver(visit: &mut Visit, mut answer: Answer, fault: Option<&Fault>) -> 
         Some(Fault::Endless) => {
             visit.write_all(head.as_bytes())?;
             return noise(Chunks(visit), answer.packed);
+        }
+        Some(Fault::Bomb) => {
+            visit.write_all(head.as_bytes())?;
+            return zeros(Chunks(visit));
         }
         _ => visit.write_all(&[head.as_bytes(), &answer.body].concat())?,
     }

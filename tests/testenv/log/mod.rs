@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
-pub use entry::{Entry, REAL_TILES, Signed, entries_of_tile, real_entries};
+pub use entry::{Entry, Signed, entries_of_tile, real_entries, real_tile};
 pub use fault::{Fault, RetryAfter, Times};
 pub use key::{Key, tree_head};
 pub use proxy::Proxy;
@@ -235,12 +235,12 @@ impl TestLog {
         self.state().key.public()
     }
 
-    /// What its checkpoints begin with.
     /// What it was called when it was made: the last part of its URL.
     pub fn name(&self) -> String {
         self.state().name.clone()
     }
 
+    /// What its checkpoints begin with.
     pub fn origin(&self) -> String {
         self.state().origin()
     }

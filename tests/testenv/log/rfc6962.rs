@@ -16,7 +16,7 @@ pub fn answer(log: &mut State, path: &str, query: &str, fault: Option<&Fault>) -
     };
     let answer = match path {
         "get-sth" => Some(sth(log)),
-        "get-sth-consistency" => consistency(log, number("first"), number("second")),
+        "get-sth-consistency" => consistency(log, number("first"), number("second"), fault),
         "get-entries" => entries(log, number("start"), number("end"), fault),
         "get-entry-and-proof" => entry_and_proof(log, number("leaf_index"), number("tree_size")),
         _ => return Answer::status(404),
@@ -34,12 +34,20 @@ fn sth(log: &mut State) -> Value {
     })
 }
 
-fn consistency(log: &State, first: Option<u64>, second: Option<u64>) -> Option<Value> {
+fn consistency(
+    log: &State,
+    first: Option<u64>,
+    second: Option<u64>,
+    fault: Option<&Fault>,
+) -> Option<Value> {
     let (first, second) = (first?, second?);
     if first > second || second > log.head.size {
         return None;
     }
-    let proof = log.tree.consistency(first, second);
+    let mut proof = log.tree.consistency(first, second);
+    if matches!(fault, Some(Fault::WrongHash)) {
+        proof.iter_mut().take(1).for_each(|hash| hash[0] ^= 1);
+    }
     Some(json!({ "consistency": proof.iter().map(|hash| BASE64.encode(hash)).collect::<Vec<_>>() }))
 }
 
