@@ -20,6 +20,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use engine::{Engine, Miss, Scratch};
 pub use plain::{GaveUp, Plain};
+#[doc(hidden)]
+pub use prefilter::{Level, Regime};
 pub use sender::MatchedSender;
 
 use crate::backlog::Backlog;
