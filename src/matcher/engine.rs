@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use regex_automata::PatternSet;
 
 use super::literal::Literals;
-use super::prefilter::{Candidate, Prefilter};
+use super::prefilter::{Candidate, Prefilter, Regime};
 use super::side::SideBlock;
 use super::unicode::{Programs, UnicodeCandidates};
 use super::verify::{self, AlwaysTried, Cache, Verdict};
@@ -108,13 +108,22 @@ impl Engine {
     /// # Errors
     /// When a rule grows beyond the limits of every engine; the error names its place.
     pub fn build(rules: RuleSet) -> Result<Self> {
+        Self::build_in(rules, None)
+    }
+
+    /// The same with a prefilter of the caller's choice: for tests and benches.
+    ///
+    /// # Errors
+    /// When a rule grows beyond the limits of every engine; the error names its place.
+    #[doc(hidden)]
+    pub fn build_in(rules: RuleSet, regime: Option<Regime>) -> Result<Self> {
         let compiled: Vec<Compiled> = rules.rules.iter().map(compile).collect::<Result<_>>()?;
         let literals =
             compiled.iter().zip(0..).filter_map(|(compiled, rule)| match &compiled.literals {
                 Literals::Required(set) | Literals::Exact(set) => Some((rule, set.clone())),
                 Literals::None { .. } => None,
             });
-        let prefilter = Prefilter::build(literals)?;
+        let prefilter = Prefilter::build(literals, regime)?;
         let without: Vec<(RuleIndex, Option<&regex_syntax::hir::Hir>)> = compiled
             .iter()
             .zip(&rules.rules)
@@ -164,9 +173,15 @@ impl Engine {
     }
 
     /// The literals that the prefilter looks for, each once.
-    #[must_use]
-    pub fn literals(&self) -> &[Vec<u8>] {
+    pub fn literals(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.prefilter.literals()
+    }
+
+    /// How the literals are looked for.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn regime(&self) -> Regime {
+        self.prefilter.regime()
     }
 
     /// Says once in the log which rules are tried on every domain.

@@ -231,7 +231,7 @@ fn share_let_through(set: &[Vec<u8>]) -> f64 {
 }
 
 /// Roughly how often a byte stands in host names: enough to tell `q` from `e`.
-fn frequency(byte: u8) -> f64 {
+pub fn frequency(byte: u8) -> f64 {
     match byte {
         b'a' | b'e' | b'i' | b'o' | b'.' => 0.08,
         b'c' | b'l' | b'm' | b'n' | b'r' | b's' | b't' => 0.05,

@@ -22,6 +22,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use engine::{Called, Engine, Miss, Proof, Scratch};
 pub use plain::{GaveUp, Plain};
+#[doc(hidden)]
+pub use prefilter::{Level, Regime};
 pub use sender::MatchedSender;
 
 use crate::backlog::Backlog;

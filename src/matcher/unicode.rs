@@ -93,14 +93,14 @@ impl UnicodeCandidates {
                 None => {}
             }
         }
-        Ok(Self { prefilter: Prefilter::build(own.into_iter())?, always })
+        Ok(Self { prefilter: Prefilter::build(own.into_iter(), None)?, always })
     }
 
     /// Adds the candidates on those lines of `block` that are not ASCII; `ends` holds where each
     /// line ends. A pair may be added more than once.
     pub fn add(&self, block: &str, ends: &[u32], found: &mut Vec<Candidate>) {
         let is_unicode = |line: u32| !domain_at(block, ends, line as usize).is_ascii();
-        if !self.prefilter.literals().is_empty() {
+        if self.prefilter.literals().len() > 0 {
             let before = found.len();
             self.prefilter.candidates(block.as_bytes(), ends, found);
             // On an ASCII line a rule needs the literals that byte mode knows.
