@@ -10,7 +10,7 @@ use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::{Input, PatternSet};
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::rule::{self, Syntax};
 
@@ -19,6 +19,9 @@ use crate::rule::{self, Syntax};
 const MAX_DENSE: usize = 64 * 1024;
 /// Bytes a rule's NFA may take: what `(a{1000}){1000}` runs into, at the start, with its line.
 const MAX_NFA: usize = 1024 * 1024;
+/// States of an NFA, by [`states`], that surely stay within [`MAX_NFA`]: each takes at most 64
+/// bytes, its transition included.
+const SURELY_FEW: u64 = 4096;
 /// Bytes of a lazy DFA's cache, one a matcher thread and rule that ever had a candidate.
 const LAZY_CACHE: usize = 64 * 1024;
 /// Bytes of the DFA that several rules without a literal share: it must stay inside the L2 cache.
@@ -131,15 +134,36 @@ fn compile(patterns: &[&Hir]) -> Result<NFA, String> {
     })
 }
 
-/// Checks that an engine can be made for a pattern, without keeping it.
+/// Checks that an engine can be made for a pattern, without keeping it. Nearly all patterns are
+/// so small that nobody has to try.
 ///
 /// # Errors
 /// Why not, for the user.
 pub fn check(syntax: &Syntax) -> Result<(), String> {
     match syntax {
+        Syntax::Regular(hir) if states(hir) <= SURELY_FEW => Ok(()),
         Syntax::Regular(hir) => compile(&[hir]).map(drop),
         // Compiled when it was parsed.
         Syntax::Backtracking { .. } => Ok(()),
+    }
+}
+
+/// At least as many states and transitions as the NFA of a pattern has.
+fn states(hir: &Hir) -> u64 {
+    let parts = |parts: &[Hir]| parts.iter().map(states).fold(2, u64::saturating_add);
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 2,
+        HirKind::Literal(literal) => 2 + literal.0.len() as u64,
+        HirKind::Class(Class::Bytes(bytes)) => 2 + bytes.ranges().len() as u64,
+        // Of UTF-8 sequences nobody knows how many there are, before they are made.
+        HirKind::Class(Class::Unicode(_)) => u64::MAX,
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(4),
+        HirKind::Repetition(repetition) => {
+            let copies = repetition.max.unwrap_or(repetition.min.saturating_add(1));
+            let each = states(&repetition.sub).saturating_add(2);
+            each.saturating_mul(u64::from(copies)).saturating_add(2)
+        }
+        HirKind::Concat(members) | HirKind::Alternation(members) => parts(members),
     }
 }
 
