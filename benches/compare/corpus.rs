@@ -86,9 +86,7 @@ fn turned_letter(letter: char, turn: usize) -> char {
     let alike = ["aeiou", "bcdfghjklmnpqrstvwxyz"]
         .into_iter()
         .find_map(|alike| Some((alike, alike.find(letter)?)));
-    alike.map_or(letter, |(alike, at)| {
-        char::from(alike.as_bytes()[(at + turn) % alike.len()])
-    })
+    alike.map_or(letter, |(alike, at)| char::from(alike.as_bytes()[(at + turn) % alike.len()]))
 }
 
 /// The rules that have a literal.

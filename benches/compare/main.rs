@@ -32,7 +32,6 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("build") => build(number(1).unwrap_or(10_000)),
         Some("growth") => growth(),
-        Some("spin") => spin(number(1).unwrap_or(10_000)),
         Some("--rules") => table(&[number(1).unwrap_or(1_000)]),
         _ => table(&[10, 100, 1_000, 10_000]),
     }
@@ -135,25 +134,4 @@ fn growth() {
             .collect();
         println!("{count} {literals} {regime} {:.1}", median(times));
     }
-}
-
-fn spin(count: usize) {
-    let domains = corpus::domains(400_000);
-    let engine = Engine::build(corpus::with_literal(&corpus::rules(count))).expect("builds");
-    let blocks = corpus::blocks(&engine, &domains, DOMAINS, 0.001);
-    let mut scratch = engine.scratch();
-    let c: usize = blocks.iter().map(|b| engine.hits(&b.text, &b.ends, &mut scratch, |_, _| ())).sum();
-    let mut counts = std::collections::HashMap::new();
-    for b in &blocks { for d in b.text.lines().step_by(20) { for r in engine.candidates(d, &mut scratch) { *counts.entry(r).or_insert(0) += 1; } } }
-    let mut top: Vec<_> = counts.into_iter().collect();
-    top.sort_by_key(|x| std::cmp::Reverse(x.1));
-    for (r, n) in top.iter().take(if std::env::var("TOP").is_ok() { 45 } else { 0 }) { println!("{:.4} {}", *n as f64 / (DOMAINS / 20) as f64, engine.rules().rules[*r as usize].pattern.written); }
-    println!("candidates a name {}", c as f64 / DOMAINS as f64);
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let mut ours = Contender::engine("x".to_owned(), engine);
-    for _ in 0..30 {
-        let took = ours.run(&blocks);
-        print!("{:.1} ", took.time().as_secs_f64() * 1e9 / took.names as f64);
-    }
-    println!();
 }

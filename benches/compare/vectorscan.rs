@@ -15,8 +15,7 @@ struct CompileError {
     expression: c_int,
 }
 
-type OnMatch =
-    extern "C" fn(c_uint, c_ulonglong, c_ulonglong, c_uint, *mut c_void) -> c_int;
+type OnMatch = extern "C" fn(c_uint, c_ulonglong, c_ulonglong, c_uint, *mut c_void) -> c_int;
 
 #[link(name = "hs")]
 unsafe extern "C" {

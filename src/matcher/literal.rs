@@ -175,27 +175,51 @@ fn crossed(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
 
 fn concatenated(parts: &[Hir]) -> Found {
     let mut run = vec![Vec::new()];
+    // What the run was made of.
+    let mut pieces: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut whole = true;
     let mut best = None;
     for part in parts {
         let found = walk(part);
-        match found.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
-            Some(longer) => run = longer,
-            None => {
-                whole = false;
-                // `pu+bnub` begins with `pu` and ends with `ubnub`.
-                let copies = fewest_copies(part);
-                let longer = copies.as_ref().and_then(|copies| crossed(&run, copies));
-                best = better(best, Some(minimised(&longer.unwrap_or(run))));
-                best = better(best, found.best);
-                run = found.exact.or(copies).unwrap_or_else(|| vec![Vec::new()]);
-            }
+        if let Some(longer) = found.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
+            run = longer;
+            pieces.extend(found.exact.filter(|exact| !exact.iter().all(Vec::is_empty)));
+            continue;
+        }
+        whole = false;
+        // `pu+bnub` begins with `pu` and ends with `ubnub`.
+        let copies = fewest_copies(part);
+        let longer = copies.as_ref().and_then(|copies| crossed(&run, copies));
+        best = better(best, Some(minimised(&longer.unwrap_or(run))));
+        best = better(best, found.best);
+        if let Some(exact) = found.exact {
+            // `[e3][l1]a[s5][t7]ic[l1]oud`: too many from its beginning on, not from its middle.
+            pieces.push(exact);
+            run = longest_end(&mut pieces);
+        } else {
+            run = copies.unwrap_or_else(|| vec![Vec::new()]);
+            pieces = vec![run.clone()];
         }
     }
     if whole {
         return Found::exactly(run);
     }
     Found::at_least(better(best, Some(minimised(&run))))
+}
+
+/// Drops pieces from the front until what is left can be crossed out, and does so. The last one
+/// is always left.
+fn longest_end(pieces: &mut Vec<Vec<Vec<u8>>>) -> Vec<Vec<u8>> {
+    for first in 1..pieces.len() {
+        let crossed_out =
+            pieces[first..].iter().try_fold(vec![Vec::new()], |run, piece| crossed(&run, piece));
+        if let Some(run) = crossed_out {
+            pieces.drain(..first);
+            return run;
+        }
+    }
+    pieces.drain(..pieces.len().saturating_sub(1));
+    pieces.first().cloned().unwrap_or_else(|| vec![Vec::new()])
 }
 
 fn alternated(parts: &[Hir]) -> Found {
@@ -245,7 +269,8 @@ fn better(one: Option<Vec<Vec<u8>>>, other: Option<Vec<Vec<u8>>>) -> Option<Vec<
 
 /// Roughly the share of positions at which some literal of the set stands.
 fn share_let_through(set: &[Vec<u8>]) -> f64 {
-    let share = |literal: &Vec<u8>| -> f64 { literal.iter().map(|byte| frequency(*byte)).product() };
+    let share =
+        |literal: &Vec<u8>| -> f64 { literal.iter().map(|byte| frequency(*byte)).product() };
     set.iter().map(|literal| share(literal).max(MIN_SHARE)).sum()
 }
 
@@ -327,6 +352,14 @@ mod tests {
     }
 
     #[test]
+    fn too_many_variants_keep_those_of_the_end() {
+        let Literals::Required(set) = literals("[ab]x[cd]x[ef]x[gh]x[ij]x[kl]x[mn]xjj.*") else {
+            panic!("there are 128")
+        };
+        assert!(set.len() <= MAX_LITERALS && set.iter().all(|literal| literal.len() > 10));
+    }
+
+    #[test]
     fn no_literal_reaches_into_the_next_domain() {
         let Literals::Exact(set) = literals(r"pay[\s-]pal") else { panic!("it is finite") };
         assert!(set.iter().all(|literal| !literal.contains(&b'\n')));
@@ -350,7 +383,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        for written in ["^[0-9]{6,}\\.", ".", "^[a-z0-9]{25,}\\.", "a*", "x|", "[0-9]+", "(?!a)b*"] {
+        for written in ["^[0-9]{6,}\\.", ".", "^[a-z0-9]{25,}\\.", "a*", "x|", "[0-9]+", "(?!a)b*"]
+        {
             assert!(matches!(literals(written), Literals::None { .. }), "{written}");
         }
         let Literals::None { reason } = literals("x") else { panic!("one byte is refused") };
