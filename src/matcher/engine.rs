@@ -7,11 +7,12 @@ use std::collections::HashSet;
 
 use regex_automata::PatternSet;
 
+use super::always::AlwaysTried;
 use super::literal::Literals;
 use super::prefilter::{Candidate, Prefilter, Regime};
 use super::side::SideBlock;
 use super::unicode::{Programs, UnicodeCandidates};
-use super::verify::{self, AlwaysTried, Cache, Verdict};
+use super::verify::{self, Cache, Verdict};
 use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
@@ -131,8 +132,11 @@ impl Engine {
             .filter(|((compiled, _), _)| matches!(compiled.literals, Literals::None { .. }))
             .map(|((_, rule), index)| match &rule.pattern.syntax {
                 // On a part of the domain `^` and `$` say something else than on all of it.
-                Syntax::Regular(hir) if rule.scope == Scope::Domain => (index, Some(hir)),
-                _ => (index, None),
+                _ if rule.scope != Scope::Domain => (index, None),
+                Syntax::Regular(hir) => (index, Some(hir)),
+                // Wider than the pattern: a domain that does not match it need not be verified.
+                Syntax::Backtracking { outline, .. } => (index, Some(outline)),
+                Syntax::Brand(_) => (index, None),
             })
             .collect();
         let always = AlwaysTried::new(&without);
@@ -322,16 +326,16 @@ impl Engine {
         found.clear();
         self.prefilter.candidates(block.as_bytes(), ends, found);
         let is_ascii = block.is_ascii();
-        if !self.always.is_empty() {
-            for (line, index) in lines(block, ends).zip(0..) {
-                // The shared programs of the rules without a literal are in byte mode.
-                if is_ascii || line.is_ascii() {
-                    let add = |rule| found.push((index, rule));
-                    self.always.candidates(line, &mut scratch.matched, add);
-                }
+        let matched = &mut scratch.matched;
+        if is_ascii {
+            self.always.candidates(block, ends, matched, |line, rule| found.push((line, rule)));
+        } else {
+            // The shared programs of the rules without a literal are in byte mode.
+            let ascii = lines(block, ends).zip(0..).filter(|(line, _)| line.is_ascii());
+            for (line, index) in ascii {
+                let end = [line.len() as u32];
+                self.always.candidates(line, &end, matched, |_, rule| found.push((index, rule)));
             }
-        }
-        if !is_ascii {
             self.unicode.add(block, ends, found);
         }
         found.sort_unstable();
