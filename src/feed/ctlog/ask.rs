@@ -12,7 +12,7 @@ use crate::ctlog::Log;
 use crate::error::{Error, Result};
 use crate::stop::Stop;
 
-use super::conductor::Protocols;
+use super::protocols::Protocols;
 use super::settings::Settings;
 use super::trouble::Trouble;
 

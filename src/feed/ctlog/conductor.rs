@@ -9,28 +9,25 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::backlog::Backlog;
 use crate::batch::{Content, TreeHead, now_micros};
 use crate::config::{CtSource, Start};
 use crate::connect::sleep;
-use crate::ctlog::{Log, LogId, LogList, LogProtocol, LogSource, NamesTileReader, Standing};
+use crate::ctlog::{Log, LogList, LogSource, Standing};
 use crate::error::{Error, Result};
 use crate::feed::Outlets;
 use crate::stop::Stop;
 
-use super::bucket::{Asked, Bucket, Priority};
+use super::bucket::Priority;
 use super::course::{Course, End, Protocol, Wish};
-use super::fetch::Fetcher;
-use super::get_entries::GetEntries;
+use super::doubt::Doubt;
 use super::intake::EntryIntake;
 use super::pace::Pace;
-use super::page_size::PageSize;
-use super::room::Room;
+use super::protocols::Protocols;
+use super::running::{Running, asked};
 use super::settings::{Settings, feed_name, is_feed_of_log, verifier_name};
-use super::suspect::Suspect;
-use super::tiled::{Place, Tiled};
 use super::verifier::{Left as LeftToVerify, Moved, Verifier};
 
 /// How often the courses are looked at.
@@ -39,10 +36,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_AT_RANGE: Duration = Duration::from_millis(50);
 /// Microseconds for which a log that offers no names tiles is taken not to: a week.
 const PROBE_AGAIN: i64 = 7 * 24 * 3_600_000_000;
-/// Tiles, or pages, of one log that are fetched at once when it has to catch up.
-const TILES_AT_ONCE: usize = 4;
-const PAGES_AT_ONCE: usize = 2;
-
 /// What the conductor shares with the rest of the run.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -58,14 +51,6 @@ pub struct Surroundings {
     pub backlog: Arc<Backlog>,
     /// Ends it.
     pub stop: Arc<Stop>,
-}
-
-/// A course that goes on.
-struct Running<'scope, 'a> {
-    wish: Arc<Wish>,
-    /// How the log was asked when the course began.
-    asked: (LogProtocol, LogId),
-    thread: ScopedJoinHandle<'scope, (Course<'a>, Result<End>)>,
 }
 
 /// What is left of a course that has ended.
@@ -441,154 +426,10 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
     }
 }
 
-impl Running<'_, '_> {
-    /// Tells the course how its log stands by now, and where.
-    fn is_wanted(&self, name: &str, log: &Log, standing: Standing) {
-        match standing {
-            Standing::Current if self.is_ending() => {
-                log::info!("{name}: it is followed again");
-                self.wish.ending.store(false, Ordering::Relaxed);
-            }
-            Standing::Current => {}
-            Standing::Ended(why) => self.is_to_end(name, why),
-        }
-        if self.asked != asked(log) && !self.wish.moved.swap(true, Ordering::Relaxed) {
-            log::info!("{name}: is read at {} from now on", log.url());
-        }
-    }
-
-    /// Tells the course to end with its log.
-    fn is_to_end(&self, name: &str, why: &str) {
-        if !self.wish.ending.swap(true, Ordering::Relaxed) {
-            log::warn!("{name}: {why}: it is read to its end, and left");
-        }
-    }
-
-    fn is_ending(&self) -> bool {
-        self.wish.ending.load(Ordering::Relaxed)
-    }
-}
-
-/// Where a log is asked, and by which key it is known.
-fn asked(log: &Log) -> (LogProtocol, LogId) {
-    (log.protocol.clone(), *log.key.log_id())
-}
-
-/// A list that lets more than a third of the logs go is more likely broken than true: it is
-/// believed once the next look has found the same.
-#[derive(Debug, Default)]
-struct Doubt {
-    /// What the list in doubt lets go.
-    lost: BTreeSet<String>,
-}
-
-impl Doubt {
-    /// Whether a list is to be believed that lets `lost` go, of `all` logs that are followed.
-    fn believes(&mut self, lost: BTreeSet<String>, all: usize) -> bool {
-        let believed = lost.len() * 3 <= all || lost == self.lost;
-        self.lost = if believed { BTreeSet::new() } else { lost };
-        believed
-    }
-}
-
-/// How each log is asked and read; those of one operator share its bucket, and all share the room
-/// for what is fetched ahead.
-#[derive(Debug, Default)]
-pub(super) struct Protocols {
-    buckets: HashMap<(String, Asked), Arc<Bucket>>,
-    room: Arc<Room>,
-}
-
-impl Protocols {
-    pub fn of(&mut self, log: &Log, settings: &Settings, stop: &Arc<Stop>) -> Protocol {
-        let asked = Asked::at(log.url(), settings.identified);
-        let bucket = self
-            .buckets
-            .entry((log.operator.clone(), asked))
-            .or_insert_with(|| Arc::new(Bucket::new(asked, Instant::now())));
-        let fetcher = |parallel| Fetcher {
-            client: settings.client.clone(),
-            bucket: Arc::clone(bucket),
-            priority: Priority::Normal,
-            room: Arc::clone(&self.room),
-            parallel,
-        };
-        let (verify, stop) = (settings.verify, Arc::clone(stop));
-        match &log.protocol {
-            LogProtocol::Tiled { monitoring_url, .. } => Protocol::Tiled(Box::new(Tiled {
-                origin: log.origin().to_owned(),
-                key: log.key.clone(),
-                source: settings.source,
-                has_names: false,
-                verify,
-                place: Place {
-                    prefix: monitoring_url.clone(),
-                    fetcher: fetcher(TILES_AT_ONCE),
-                    stop,
-                },
-                names: NamesTileReader::default(),
-                frontier: None,
-                suspect: Suspect::default(),
-            })),
-            LogProtocol::Rfc6962 { url } => Protocol::GetEntries(Box::new(GetEntries {
-                url: url.clone(),
-                key: log.key.clone(),
-                verify,
-                fetcher: fetcher(PAGES_AT_ONCE),
-                stop,
-                page: PageSize::default(),
-                frontier: None,
-            })),
-        }
-    }
-}
-
 /// Waits for a thread. One that was lost to a panic takes the run with it.
 fn join<T>(thread: ScopedJoinHandle<'_, T>, stop: &Stop) -> T {
     thread.join().unwrap_or_else(|panic| {
         stop.request();
         resume_unwind(panic)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Ct, LogListPlace};
-
-    #[test]
-    fn a_list_that_lets_many_logs_go_is_believed_the_second_time() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let mut doubt = Doubt::default();
-        assert!(doubt.believes(names(&[]), 3));
-        assert!(doubt.believes(names(&["a"]), 3));
-        assert!(!doubt.believes(names(&["a", "b"]), 3));
-        assert!(!doubt.believes(names(&["b", "c"]), 3), "another one");
-        assert!(doubt.believes(names(&["b", "c"]), 3));
-        assert!(!doubt.believes(names(&["b", "c"]), 3), "in doubt anew");
-    }
-
-    #[test]
-    fn the_logs_of_one_operator_share_a_bucket_and_no_other() {
-        let settings = Settings::new(&Ct { log_list: LogListPlace::Embedded, ..Ct::default() });
-        let settings = settings.expect("the embedded list");
-        let stop = Arc::new(Stop::new().expect("a pipe"));
-        let mut protocols = Protocols::default();
-        let mut buckets: HashMap<String, Vec<Arc<Bucket>>> = HashMap::new();
-        for log in &settings.list().logs {
-            let bucket = match protocols.of(log, &settings, &stop) {
-                Protocol::Tiled(tiled) => tiled.place.fetcher.bucket,
-                Protocol::GetEntries(log) => log.fetcher.bucket,
-            };
-            buckets.entry(log.operator.clone()).or_default().push(bucket);
-        }
-        assert!(buckets.values().any(|buckets| buckets.len() > 1), "one has several logs");
-        let firsts: Vec<&Arc<Bucket>> = buckets.values().map(|buckets| &buckets[0]).collect();
-        for (at, first) in firsts.iter().enumerate() {
-            assert!(firsts[..at].iter().all(|other| !Arc::ptr_eq(other, first)));
-        }
-        for buckets in buckets.values() {
-            assert!(buckets.iter().all(|bucket| Arc::ptr_eq(bucket, &buckets[0])));
-        }
-    }
 }
