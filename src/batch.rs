@@ -71,6 +71,11 @@ impl Frames {
     }
 
     fn push(&mut self, parts: &[&[u8]]) {
+        if self.bytes.capacity() == 0 {
+            // Costs address space alone until it is written to, while growing by doubling would
+            // leave as much behind again.
+            self.bytes.reserve(MAX_FRAME_BYTES);
+        }
         for part in parts {
             self.bytes.extend_from_slice(part);
         }

@@ -6,6 +6,7 @@
 //! business.
 
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,12 +164,28 @@ impl Client {
     /// # Errors
     /// Why there is none.
     pub fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, HttpFault> {
+        self.get_about(url, limit, 0)
+    }
+
+    /// As [`get`](Self::get), for a body that is expected to have about `expected` bytes: memory
+    /// for those is taken at once. A body that grows into its memory leaves twice its size behind.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn get_about(
+        &self,
+        url: &str,
+        limit: usize,
+        expected: usize,
+    ) -> Result<Vec<u8>, HttpFault> {
         let mut answer = self.agent.get(url).call().map_err(|error| fault(error, limit))?;
         let status = answer.status().as_u16();
         match status {
             200 => {
-                let body = answer.body_mut().with_config().limit(limit as u64);
-                body.read_to_vec().map_err(|error| fault(error, limit))
+                let mut reader = answer.body_mut().with_config().limit(limit as u64).reader();
+                let mut body = Vec::with_capacity(expected.min(limit));
+                reader.read_to_end(&mut body).map_err(|error| fault(error.into(), limit))?;
+                Ok(body)
             }
             404 | 410 => Err(HttpFault::NotFound(status)),
             429 | 503 => {

@@ -21,14 +21,32 @@ pub(super) struct PlainLine<'t> {
     pub dns: PlainNames<'t>,
 }
 
+/// `tile` as text, where everything in it but the line ends is plain.
+pub(super) fn plain_tile(tile: &[u8]) -> Option<&str> {
+    text_where(tile, |byte| is_plain(byte) | (byte == b'\n'))
+}
+
+/// `line` as text, where everything in it is plain.
+pub(super) fn plain_line(line: &[u8]) -> Option<&str> {
+    text_where(line, is_plain)
+}
+
+/// Printable ASCII, but for the backslash.
+fn is_plain(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte) & (byte != b'\\')
+}
+
+/// `bytes` as text, where all of them are `fit`. Looks at all of them: without an early end, the
+/// compiler makes it a few instructions for many bytes.
+fn text_where(bytes: &[u8], fit: impl Fn(u8) -> bool) -> Option<&str> {
+    let all = bytes.iter().fold(true, |all, byte| all & fit(*byte));
+    // ASCII, as was just seen: no more than a check.
+    all.then(|| std::str::from_utf8(bytes).ok()).flatten()
+}
+
 impl<'t> PlainLine<'t> {
-    /// Reads `line`; none where it is of another form.
-    pub fn read(line: &'t [u8]) -> Option<Self> {
-        if !is_plain(line) {
-            return None;
-        }
-        // ASCII, as was just seen: no more than a check.
-        let line = std::str::from_utf8(line).ok()?;
+    /// Reads `line`, everything in which is plain; none where it is of another form.
+    pub fn read(line: &'t str) -> Option<Self> {
         let rest = line.strip_prefix("{\"Timestamp\":")?;
         let (timestamp, mut rest) = number(rest)?;
         let mut common_name = None;
@@ -64,21 +82,17 @@ impl<'t> Iterator for PlainNames<'t> {
     }
 }
 
-/// Whether all of `line` is printable ASCII without a backslash. Not byte by byte: without an
-/// early end, the compiler makes it a few instructions for many bytes.
-fn is_plain(line: &[u8]) -> bool {
-    let odd = |byte: u8| !(b' '..=b'~').contains(&byte) | (byte == b'\\');
-    !line.iter().fold(false, |any, byte| any | odd(*byte))
-}
-
 /// The number that `rest` begins with, and what is behind it. JSON has no zero in front.
 fn number(rest: &str) -> Option<(u64, &str)> {
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (mut number, mut digits) = (0, 0);
+    for digit in rest.bytes().take_while(u8::is_ascii_digit).take(MAX_DIGITS + 1) {
+        number = number * 10 + u64::from(digit - b'0');
+        digits += 1;
+    }
     if digits == 0 || digits > MAX_DIGITS || (digits > 1 && rest.starts_with('0')) {
         return None;
     }
-    let (number, rest) = rest.split_at_checked(digits)?;
-    Some((number.parse().ok()?, rest))
+    Some((number, rest.get(digits..)?))
 }
 
 /// The text that `rest` begins with, up to its quote, and what is behind that.
@@ -120,7 +134,7 @@ mod tests {
     }
 
     fn read(line: &[u8]) -> Option<(u64, Option<String>, Vec<String>)> {
-        let line = PlainLine::read(line)?;
+        let line = PlainLine::read(plain_line(line)?)?;
         let names = line.dns.map(str::to_owned).collect();
         Some((line.timestamp, line.common_name.map(str::to_owned), names))
     }

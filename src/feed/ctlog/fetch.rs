@@ -147,7 +147,8 @@ impl Plan {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(request) = self.requests.get(index) else { return };
             // Nothing is left half done: a panic goes on in the feed's own thread.
-            let answer = match catch_unwind(AssertUnwindSafe(|| self.fetch(request))) {
+            let answer = match catch_unwind(AssertUnwindSafe(|| self.fetch(request, share.bytes())))
+            {
                 Ok(None) => return,
                 Ok(Some(answer)) => Ok(answer),
                 Err(panic) => Err(panic),
@@ -161,15 +162,16 @@ impl Plan {
         }
     }
 
-    /// Tries a request a few times; none when it is no longer wanted.
-    fn fetch(&self, request: &Request) -> Option<Answer> {
+    /// Tries a request a few times; none when it is no longer wanted. Its answer is expected to have
+    /// about `expected` bytes.
+    fn fetch(&self, request: &Request, expected: usize) -> Option<Answer> {
         let mut back_off = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let Fetcher { client, bucket, priority, .. } = &self.fetcher;
         for attempt in 1.. {
             while let Err(wait) = bucket.take(*priority, Instant::now()) {
                 self.rest(wait)?;
             }
-            let what = match client.get(&request.url, request.limit) {
+            let what = match client.get_about(&request.url, request.limit, expected) {
                 Ok(body) => {
                     bucket.answered();
                     return Some(Ok(body));
@@ -239,7 +241,7 @@ pub(super) struct Ahead {
     permitted: usize,
     /// Threads that fetch.
     workers: usize,
-    /// Bytes that the next answer is taken to have: as many as the last one.
+    /// Bytes that the next answer is taken to have: about as many as the last one.
     guess: usize,
     /// Why no answer will ever come.
     lost: Option<String>,
@@ -255,7 +257,8 @@ impl Ahead {
             if let Some((answer, share)) = self.early.remove(&self.due) {
                 self.due += 1;
                 if let Ok(body) = &answer {
-                    self.guess = body.len();
+                    // An eighth more: most of the next ones are not much larger.
+                    self.guess = body.len() + body.len() / 8;
                 }
                 drop(share);
                 self.permit();

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes that may be under way or wait for their turn: two tiles of each of 40 logs that all have
-/// to catch up. One log alone fetches four at once, which is a twentieth of it.
-const BYTES: usize = 32 * 1024 * 1024;
+/// Bytes that may be under way or wait for their turn. Ten logs that have to catch up fetch four
+/// tiles at once, as one does; 40 fetch one each, which is more than two cores can take in. Each
+/// tile ahead costs about its size once more, for the thread and the connection it comes by.
+const BYTES: usize = 16 * 1024 * 1024;
 
 /// The account.
 #[derive(Debug, Default)]
@@ -45,6 +46,11 @@ pub(super) struct Share {
 }
 
 impl Share {
+    /// How many they are.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// It has turned out to be `bytes`; no longer asked whether there is room.
     pub fn set(&mut self, bytes: usize) {
         let before = std::mem::replace(&mut self.bytes, bytes);
