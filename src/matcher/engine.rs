@@ -7,9 +7,10 @@ use std::collections::HashSet;
 
 use regex_automata::PatternSet;
 
+use super::always::AlwaysTried;
 use super::literal::Literals;
 use super::prefilter::{Candidate, Prefilter, Regime};
-use super::verify::{self, AlwaysTried, Cache, Verdict, Verifier};
+use super::verify::{self, Cache, Verdict, Verifier};
 use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
@@ -85,7 +86,8 @@ impl Engine {
             .filter(|((compiled, _), _)| matches!(compiled.literals, Literals::None { .. }))
             .map(|((_, rule), index)| match &rule.pattern.syntax {
                 Syntax::Regular(hir) => (index, Some(hir)),
-                Syntax::Backtracking { .. } => (index, None),
+                // Wider than the pattern: a domain that does not match it need not be verified.
+                Syntax::Backtracking { outline, .. } => (index, Some(outline)),
             })
             .collect();
         let always = AlwaysTried::new(&without);
@@ -168,11 +170,9 @@ impl Engine {
         candidates.clear();
         self.prefilter.candidates(block.as_bytes(), ends, &mut candidates);
         if !self.always.is_empty() {
-            for (domain, index) in domains(block, ends).zip(0..) {
-                self.always.candidates(domain, &mut scratch.matched, |rule| {
-                    candidates.push((index, rule));
-                });
-            }
+            self.always.candidates(block, ends, &mut scratch.matched, |index, rule| {
+                candidates.push((index, rule));
+            });
         }
         candidates.sort_unstable();
         candidates.dedup();
@@ -190,9 +190,12 @@ impl Engine {
     pub fn candidates(&self, domain: &str, scratch: &mut Scratch) -> Vec<RuleIndex> {
         let mut found = Vec::new();
         let block = format!("{domain}\n");
-        self.prefilter.candidates(block.as_bytes(), &[domain.len() as u32], &mut found);
+        let ends = [domain.len() as u32];
+        self.prefilter.candidates(block.as_bytes(), &ends, &mut found);
+        self.always.candidates(&block, &ends, &mut scratch.matched, |index, rule| {
+            found.push((index, rule));
+        });
         let mut rules: Vec<RuleIndex> = found.into_iter().map(|(_, rule)| rule).collect();
-        self.always.candidates(domain, &mut scratch.matched, |rule| rules.push(rule));
         rules.sort_unstable();
         rules.dedup();
         rules
@@ -262,11 +265,6 @@ impl Engine {
             .literals_in(domain, rule)
             .filter_map(|(at, literal)| Some((at, std::str::from_utf8(literal).ok()?)))
     }
-}
-
-/// The domains of a block, in order.
-fn domains<'b>(block: &'b str, ends: &'b [u32]) -> impl Iterator<Item = &'b str> {
-    (0..ends.len()).map(|index| domain_at(block, ends, index))
 }
 
 /// The domain at `index` of a block.

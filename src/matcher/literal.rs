@@ -15,6 +15,12 @@ const MAX_ALTERNATIVES: usize = 512;
 /// Bytes in the shortest literal of a usable set. One byte stands in nearly every name, so it
 /// would let everything through; `.tk` and `-id` are worth having.
 const MIN_LENGTH: usize = 2;
+/// Share of positions at which a usable set may be expected: one that stands in every third name
+/// makes more candidates than trying the rule on every domain costs.
+const MAX_SHARE: f64 = 0.006;
+/// The share of a literal at least, however long and rare its letters: of two words nobody knows
+/// which is the commoner, so the smaller set is the better one.
+const MIN_SHARE: f64 = 1e-6;
 /// Members up to which a class is multiplied out. Digits are; `[a-z]` says next to nothing.
 const MAX_CLASS: usize = 10;
 
@@ -44,13 +50,16 @@ impl Literals {
             return Self::Exact(minimised(&exact));
         }
         match found.best {
-            Some(best) if best.iter().all(|literal| literal.len() >= MIN_LENGTH) => {
-                Self::Required(best)
-            }
             Some(best) => {
                 let shortest = best.iter().min_by_key(|literal| literal.len());
                 let shortest = String::from_utf8_lossy(shortest.map_or(&[][..], |s| s));
-                let reason = format!("its shortest required literal is only `{shortest}`");
+                let reason = if shortest.len() < MIN_LENGTH {
+                    format!("its shortest required literal is only `{shortest}`")
+                } else if share_let_through(&best) > MAX_SHARE {
+                    format!("its required literals, as `{shortest}`, stand in too many names")
+                } else {
+                    return Self::Required(best);
+                };
                 Self::None { reason }
             }
             None => Self::None {
@@ -138,6 +147,20 @@ fn powers(set: &[Vec<u8>], min: u32, max: u32) -> Option<Vec<Vec<u8>>> {
     Some(all)
 }
 
+/// What every match of a repetition both begins and ends with: the fewest copies of its part, or
+/// one where these are too many.
+fn fewest_copies(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    match hir.kind() {
+        HirKind::Capture(capture) => fewest_copies(&capture.sub),
+        HirKind::Repetition(Repetition { min, sub, .. }) if *min > 0 => {
+            let exact = walk(sub).exact?;
+            let few = (*min as usize <= crate::domain::MAX_DOMAIN).then_some(*min);
+            few.and_then(|min| powers(&exact, min, min)).or_else(|| powers(&exact, 1, 1))
+        }
+        _ => None,
+    }
+}
+
 /// Every member of `heads` with every member of `tails` behind it, where that stays small.
 fn crossed(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     // A single head or tail, as the prefix that all words of a list share, multiplies nothing.
@@ -152,24 +175,51 @@ fn crossed(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
 
 fn concatenated(parts: &[Hir]) -> Found {
     let mut run = vec![Vec::new()];
+    // What the run was made of.
+    let mut pieces: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut whole = true;
     let mut best = None;
     for part in parts {
         let found = walk(part);
-        match found.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
-            Some(longer) => run = longer,
-            None => {
-                whole = false;
-                best = better(best, Some(minimised(&run)));
-                best = better(best, found.best);
-                run = found.exact.unwrap_or_else(|| vec![Vec::new()]);
-            }
+        if let Some(longer) = found.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
+            run = longer;
+            pieces.extend(found.exact.filter(|exact| !exact.iter().all(Vec::is_empty)));
+            continue;
+        }
+        whole = false;
+        // `pu+bnub` begins with `pu` and ends with `ubnub`.
+        let copies = fewest_copies(part);
+        let longer = copies.as_ref().and_then(|copies| crossed(&run, copies));
+        best = better(best, Some(minimised(&longer.unwrap_or(run))));
+        best = better(best, found.best);
+        if let Some(exact) = found.exact {
+            // `[e3][l1]a[s5][t7]ic[l1]oud`: too many from its beginning on, not from its middle.
+            pieces.push(exact);
+            run = longest_end(&mut pieces);
+        } else {
+            run = copies.unwrap_or_else(|| vec![Vec::new()]);
+            pieces = vec![run.clone()];
         }
     }
     if whole {
         return Found::exactly(run);
     }
     Found::at_least(better(best, Some(minimised(&run))))
+}
+
+/// Drops pieces from the front until what is left can be crossed out, and does so. The last one
+/// is always left.
+fn longest_end(pieces: &mut Vec<Vec<Vec<u8>>>) -> Vec<Vec<u8>> {
+    for first in 1..pieces.len() {
+        let crossed_out =
+            pieces[first..].iter().try_fold(vec![Vec::new()], |run, piece| crossed(&run, piece));
+        if let Some(run) = crossed_out {
+            pieces.drain(..first);
+            return run;
+        }
+    }
+    pieces.drain(..pieces.len().saturating_sub(1));
+    pieces.first().cloned().unwrap_or_else(|| vec![Vec::new()])
 }
 
 fn alternated(parts: &[Hir]) -> Found {
@@ -219,7 +269,9 @@ fn better(one: Option<Vec<Vec<u8>>>, other: Option<Vec<Vec<u8>>>) -> Option<Vec<
 
 /// Roughly the share of positions at which some literal of the set stands.
 fn share_let_through(set: &[Vec<u8>]) -> f64 {
-    set.iter().map(|literal| literal.iter().map(|byte| frequency(*byte)).product::<f64>()).sum()
+    let share =
+        |literal: &Vec<u8>| -> f64 { literal.iter().map(|byte| frequency(*byte)).product() };
+    set.iter().map(|literal| share(literal).max(MIN_SHARE)).sum()
 }
 
 /// Roughly how often a byte stands in host names: enough to tell `q` from `e`.
@@ -276,7 +328,11 @@ mod tests {
 
     #[test]
     fn the_strongest_part_is_required() {
-        let table: [(&str, &[&str]); 9] = [
+        let table: [(&str, &[&str]); 13] = [
+            ("pu+bnub", &["ubnub"]),
+            ("aub(u)+s", &["aubu"]),
+            ("xk(?:ab){2,}c", &["xkabab"]),
+            ("kr[a4][01]{7}", &["kr40", "kr41", "kra0", "kra1"]),
             (".*ab.*", &["ab"]),
             ("(secure|login|verify).*paypal", &["paypal"]),
             ("bank.*of.*america", &["america"]),
@@ -293,6 +349,14 @@ mod tests {
                 other => panic!("{written}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn too_many_variants_keep_those_of_the_end() {
+        let Literals::Required(set) = literals("[ab]x[cd]x[ef]x[gh]x[ij]x[kl]x[mn]xjj.*") else {
+            panic!("there are 128")
+        };
+        assert!(set.len() <= MAX_LITERALS && set.iter().all(|literal| literal.len() > 10));
     }
 
     #[test]
@@ -319,7 +383,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        for written in [".", "^[a-z0-9]{25,}\\.", "a*", "x|", "[0-9]+", "(?!a)b*"] {
+        for written in ["^[0-9]{6,}\\.", ".", "^[a-z0-9]{25,}\\.", "a*", "x|", "[0-9]+", "(?!a)b*"]
+        {
             assert!(matches!(literals(written), Literals::None { .. }), "{written}");
         }
         let Literals::None { reason } = literals("x") else { panic!("one byte is refused") };

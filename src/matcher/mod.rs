@@ -4,6 +4,7 @@
 //! evidence is read for what matched. Each matcher owns its scratch space; the compiled rules
 //! ([`Engine`]) are shared. What a name or a frame is, is `domain`'s and `update`'s business.
 
+mod always;
 mod engine;
 mod literal;
 mod plain;

@@ -6,11 +6,11 @@
 
 use std::sync::OnceLock;
 
+use regex_automata::Input;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::nfa::thompson::{self, NFA};
-use regex_automata::{Input, PatternSet};
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::rule::{self, Syntax};
 
@@ -19,10 +19,11 @@ use crate::rule::{self, Syntax};
 const MAX_DENSE: usize = 64 * 1024;
 /// Bytes a rule's NFA may take: what `(a{1000}){1000}` runs into, at the start, with its line.
 const MAX_NFA: usize = 1024 * 1024;
+/// States of an NFA, by [`states`], that surely stay within [`MAX_NFA`]: each takes at most 64
+/// bytes, its transition included.
+const SURELY_FEW: u64 = 4096;
 /// Bytes of a lazy DFA's cache, one a matcher thread and rule that ever had a candidate.
 const LAZY_CACHE: usize = 64 * 1024;
-/// Bytes of the DFA that several rules without a literal share: it must stay inside the L2 cache.
-const MAX_SHARED: usize = 1024 * 1024;
 
 /// Whether a pattern was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +114,8 @@ impl Program {
     }
 }
 
-fn dense_dfa(nfa: &NFA, limit: usize) -> Option<dense::DFA<Vec<u32>>> {
+/// A dense DFA of at most `limit` bytes that tells all patterns, or none.
+pub fn dense_dfa(nfa: &NFA, limit: usize) -> Option<dense::DFA<Vec<u32>>> {
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
         .match_kind(regex_automata::MatchKind::All)
@@ -122,7 +124,8 @@ fn dense_dfa(nfa: &NFA, limit: usize) -> Option<dense::DFA<Vec<u32>>> {
     dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
 }
 
-fn compile(patterns: &[&Hir]) -> Result<NFA, String> {
+/// The NFA of patterns; the error says why there is none.
+pub fn compile(patterns: &[&Hir]) -> Result<NFA, String> {
     let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(MAX_NFA));
     let built = thompson::Compiler::new().configure(config).build_many_from_hir(patterns);
     built.map_err(|error| match error.size_limit() {
@@ -131,99 +134,35 @@ fn compile(patterns: &[&Hir]) -> Result<NFA, String> {
     })
 }
 
-/// Checks that an engine can be made for a pattern, without keeping it.
+/// Checks that an engine can be made for a pattern, without keeping it. Nearly all patterns are
+/// so small that nobody has to try.
 ///
 /// # Errors
 /// Why not, for the user.
 pub fn check(syntax: &Syntax) -> Result<(), String> {
     match syntax {
+        Syntax::Regular(hir) if states(hir) <= SURELY_FEW => Ok(()),
         Syntax::Regular(hir) => compile(&[hir]).map(drop),
         // Compiled when it was parsed.
         Syntax::Backtracking { .. } => Ok(()),
     }
 }
 
-/// Rules without a literal, tried on every domain: as few DFAs as stay small, each telling which
-/// of its rules match in one walk over the domain.
-#[derive(Debug)]
-pub struct AlwaysTried {
-    shared: Vec<Shared>,
-    /// Those no small DFA can be made for: candidates everywhere.
-    alone: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    dfa: dense::DFA<Vec<u32>>,
-    /// By pattern of the DFA: the rule.
-    rules: Vec<u32>,
-}
-
-impl AlwaysTried {
-    /// Gathers the rules; `None` for a rule whose pattern is no regular expression.
-    #[must_use]
-    pub fn new(rules: &[(u32, Option<&Hir>)]) -> Self {
-        let mut gathered = Self { shared: Vec::new(), alone: Vec::new() };
-        let mut regular = Vec::new();
-        for (rule, hir) in rules {
-            match hir {
-                Some(hir) => regular.push((*rule, *hir)),
-                None => gathered.alone.push(*rule),
-            }
+/// At least as many states and transitions as the NFA of a pattern has.
+fn states(hir: &Hir) -> u64 {
+    let parts = |parts: &[Hir]| parts.iter().map(states).fold(2, u64::saturating_add);
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 2,
+        HirKind::Literal(literal) => 2 + literal.0.len() as u64,
+        HirKind::Class(Class::Bytes(bytes)) => 2 + bytes.ranges().len() as u64,
+        // Of UTF-8 sequences nobody knows how many there are, before they are made.
+        HirKind::Class(Class::Unicode(_)) => u64::MAX,
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(4),
+        HirKind::Repetition(repetition) => {
+            let copies = repetition.max.unwrap_or(repetition.min.saturating_add(1));
+            let each = states(&repetition.sub).saturating_add(2);
+            each.saturating_mul(u64::from(copies)).saturating_add(2)
         }
-        gathered.share(&regular);
-        gathered
-    }
-
-    /// One DFA for all, or for each half: states multiply when anchored rules come together.
-    fn share(&mut self, rules: &[(u32, &Hir)]) {
-        if rules.is_empty() {
-            return;
-        }
-        let patterns: Vec<&Hir> = rules.iter().map(|(_, hir)| *hir).collect();
-        let dfa = compile(&patterns).ok().and_then(|nfa| dense_dfa(&nfa, MAX_SHARED));
-        match (dfa, rules) {
-            (Some(dfa), _) => {
-                self.shared
-                    .push(Shared { dfa, rules: rules.iter().map(|(rule, _)| *rule).collect() });
-            }
-            (None, [(rule, _)]) => self.alone.push(*rule),
-            (None, _) => {
-                let (one, other) = rules.split_at(rules.len() / 2);
-                self.share(one);
-                self.share(other);
-            }
-        }
-    }
-
-    /// Whether there is nothing to try.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.shared.is_empty() && self.alone.is_empty()
-    }
-
-    /// Calls `found` with every rule that `domain` may match; never leaves one out.
-    pub fn candidates(&self, domain: &str, matched: &mut PatternSet, mut found: impl FnMut(u32)) {
-        for shared in &self.shared {
-            // Nearly no domain matches, and the first search stops early where one does.
-            if let Ok(None) = shared.dfa.try_search_fwd(&earliest(domain)) {
-                continue;
-            }
-            matched.clear();
-            let all = shared.dfa.try_which_overlapping_matches(&Input::new(domain), matched);
-            match all {
-                Ok(()) => {
-                    matched.iter().for_each(|pattern| found(shared.rules[pattern.as_usize()]))
-                }
-                Err(_) => shared.rules.iter().for_each(|rule| found(*rule)),
-            }
-        }
-        self.alone.iter().for_each(|rule| found(*rule));
-    }
-
-    /// A set large enough for the rules of any of the DFAs.
-    #[must_use]
-    pub fn pattern_set(&self) -> PatternSet {
-        PatternSet::new(self.shared.iter().map(|shared| shared.rules.len()).max().unwrap_or(0))
+        HirKind::Concat(members) | HirKind::Alternation(members) => parts(members),
     }
 }

@@ -4,8 +4,8 @@
 //! gram stands in its literal and how long that is: for each such shape, the text that would be
 //! the literal is hashed once and its fingerprint looked for among those of the shape.
 
-use super::sieve::Bitmap;
-use super::{Tier, eight_bytes, hash};
+use super::sieve::{Bitmap, key_hash};
+use super::{Grams, KEY, Level, Probe, eight_bytes, gram_length, hash, mask};
 use crate::matcher::literal::frequency;
 use crate::matcher::prefilter::table::{LiteralIndex, Table};
 
@@ -40,20 +40,20 @@ pub struct Index {
 }
 
 impl Index {
-    /// Calls `found` with each literal of `block` whose gram at `at` is `gram`, and where it
-    /// begins.
+    /// Calls `found` with each literal that stands in `block` around a gram of this hash at `at`,
+    /// and where it begins.
     #[inline]
     pub fn literals_at(
         &self,
         block: &[u8],
         at: usize,
-        gram: u64,
+        hash: u32,
         table: &Table,
         found: &mut impl FnMut(LiteralIndex, usize),
     ) {
-        let bucket = (hash(gram) >> self.shift) as usize;
-        let mut rest =
-            &self.entries[self.starts[bucket] as usize..self.starts[bucket + 1] as usize];
+        let bucket = (hash >> self.shift) as usize;
+        let bounds = self.starts[bucket] as usize..self.starts[bucket + 1] as usize;
+        let mut rest = &self.entries[bounds];
         while let Some(first) = rest.first() {
             let alike = rest.partition_point(|entry| entry.shape() == first.shape());
             let (entries, others) = rest.split_at(alike);
@@ -83,49 +83,98 @@ fn fingerprint(text: &[u8]) -> u32 {
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
-/// Makes the bitmap and the index, literal by literal.
+/// What may stand beside a short literal: the bytes of a domain, a newline, and the zeros behind
+/// the last one.
+const NEIGHBOURS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789-_.\n\0";
+
+/// Makes the bitmaps and the index, literal by literal.
 pub struct Builder {
-    bitmap: Bitmap,
+    keys: Bitmap,
+    grams: Bitmap,
+    probes: Vec<Probe>,
     entries: Vec<(u32, Entry)>,
 }
 
 impl Builder {
     /// Prepares for the literals of `table`.
     pub fn new(table: &Table) -> Self {
-        let grams = table.literals().map(|literal| Tier::of(literal.len()).stride).sum();
-        Self { bitmap: Bitmap::new(grams), entries: Vec::with_capacity(grams) }
+        let (mut keys, mut grams) = (0, 0);
+        for literal in table.literals() {
+            let short = gram_length(literal.len()) < KEY;
+            keys += if short { 2 * NEIGHBOURS.len() } else { 2 };
+            grams += if short { 1 } else { 2 };
+        }
+        Self {
+            keys: Bitmap::new(keys),
+            grams: Bitmap::new(grams),
+            probes: Vec::new(),
+            entries: Vec::with_capacity(grams),
+        }
     }
 
     /// Adds a literal. One that is longer than a domain can be is left out.
     pub fn add(&mut self, literal: &[u8], number: LiteralIndex) {
         let Ok(length) = u16::try_from(literal.len()) else { return };
-        let tier = Tier::of(literal.len());
+        let size = gram_length(literal.len());
+        let probe = Probe { byte: 0, mask: mask(size) };
+        if !self.probes.contains(&probe) {
+            self.probes.push(probe);
+            if size < KEY {
+                self.probes.push(Probe { byte: 1, ..probe });
+            }
+        }
         let fingerprint = fingerprint(literal);
-        let first = self.best_offset(literal, tier);
-        for offset in first..first + tier.stride {
-            let gram = eight_bytes(literal, offset) & tier.mask();
-            self.bitmap.add(tier, gram);
+        let first = self.best_offset(literal, size);
+        let offsets = if size < KEY { first..first + 1 } else { first..first + 2 };
+        for offset in offsets {
+            let bytes = eight_bytes(literal, offset);
+            if size < KEY {
+                self.add_short_keys(bytes & mask(size), size);
+            } else {
+                self.keys.set(key_hash(bytes as u32));
+            }
+            let hash = hash(bytes & mask(size));
+            self.grams.set(hash);
             let entry = Entry { fingerprint, literal: number, offset: offset as u16, length };
-            self.entries.push((hash(gram), entry));
+            self.entries.push((hash, entry));
         }
     }
 
-    /// The offset from which `tier.stride` consecutive grams let the least text through.
-    fn best_offset(&self, literal: &[u8], tier: Tier) -> usize {
+    /// Adds the keys of which a gram of two or three bytes is a part, wherever it begins.
+    fn add_short_keys(&mut self, gram: u64, size: usize) {
+        let gram = gram as u32;
+        for one in NEIGHBOURS {
+            let one = u32::from(*one);
+            if size == 3 {
+                self.keys.set(key_hash(gram | one << 24));
+                self.keys.set(key_hash(one | gram << 8));
+                continue;
+            }
+            for other in NEIGHBOURS {
+                let other = u32::from(*other);
+                self.keys.set(key_hash(gram | one << 16 | other << 24));
+                self.keys.set(key_hash(one | gram << 8 | other << 24));
+            }
+        }
+    }
+
+    /// The offset at which grams of `size` bytes let the least text through.
+    fn best_offset(&self, literal: &[u8], size: usize) -> usize {
+        // Of a gram that is looked for at two offsets, one byte more is needed, and the key counts.
+        let (needed, key) = if size < KEY { (size, size) } else { (size + 1, KEY) };
         let cost = |offset: usize| {
-            let gram = eight_bytes(literal, offset) & tier.mask();
             let share: f64 =
-                literal[offset..offset + tier.gram].iter().map(|byte| frequency(*byte)).product();
-            if self.bitmap.has(gram) { share * SHARED_WEIGHT } else { share }
+                literal[offset..offset + key].iter().map(|byte| frequency(*byte)).product();
+            let there = key == KEY && self.keys.has(key_hash(eight_bytes(literal, offset) as u32));
+            if there { share * SHARED_WEIGHT } else { share }
         };
-        let places = literal.len() - (tier.gram + tier.stride - 1);
-        let costs =
-            (0..=places).map(|first| (first, (first..first + tier.stride).map(cost).sum::<f64>()));
+        let costs = (0..=literal.len() - needed)
+            .map(|first| (first, (first..=first + needed - size).map(cost).sum::<f64>()));
         costs.min_by(|one, other| one.1.total_cmp(&other.1)).map_or(0, |(first, _)| first)
     }
 
-    /// The bitmap and the index of all that was added.
-    pub fn finish(mut self) -> (Bitmap, Index) {
+    /// The bitmaps and the index of all that was added.
+    pub fn finish(mut self, level: Level) -> Grams {
         let buckets = self.entries.len().max(256).next_power_of_two();
         let shift = 32 - buckets.ilog2();
         self.entries.sort_unstable_by_key(|(hash, entry)| {
@@ -141,6 +190,7 @@ impl Builder {
             *start = total;
         }
         let entries = self.entries.into_iter().map(|(_, entry)| entry).collect();
-        (self.bitmap, Index { shift, starts, entries })
+        let index = Index { shift, starts, entries };
+        Grams { level, keys: self.keys, grams: self.grams, probes: self.probes, index }
     }
 }

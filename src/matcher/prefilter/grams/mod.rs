@@ -1,14 +1,12 @@
 //! The gram regime: an index of a few bytes of each literal.
 //!
 //! A gram is a run of bytes inside a literal. Where a literal stands in the block, so do its
-//! grams; so it is enough to look at every `stride`-th position of the block for a gram, if of
-//! each literal the grams at `stride` consecutive offsets are known: one of them falls on such a
-//! position, wherever the literal begins. Literals of eight bytes and more are looked for at
-//! every fourth byte, which no automaton can do.
-//!
-//! Looking up a gram is a hash and a bit of a bitmap that stays in the L2 cache ([`sieve`]). The
-//! few spots that pass are looked up in buckets of fingerprints ([`index`]); what passes there is
-//! compared with the literal itself.
+//! grams; so it is enough to look at every second position of the block, if of each literal the
+//! grams at two neighbouring offsets are known: one of them falls on such a position, wherever
+//! the literal begins. What is looked up there is the first four bytes of the gram, a hash and a
+//! bit of a bitmap that stays in the L2 cache ([`sieve`]); one look for all lengths of literals.
+//! Of the few spots that pass, the whole gram is looked up in a second bitmap, then in buckets of
+//! fingerprints ([`index`]); what passes there is compared with the literal itself.
 
 mod index;
 mod sieve;
@@ -53,59 +51,65 @@ impl Level {
     }
 }
 
-/// The literals of some lengths: how many bytes their grams have, and how far apart the
-/// positions are at which the block is looked at for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tier {
-    gram: usize,
-    stride: usize,
-}
+/// Bytes that are looked up at a spot.
+const KEY: usize = 4;
 
-/// Literals of eight bytes and more: their grams say most, and cost least to look for.
-const LONG: Tier = Tier { gram: 5, stride: 4 };
-/// Literals of five to seven bytes.
-const MEDIUM: Tier = Tier { gram: 4, stride: 2 };
-/// Literals of three and four bytes.
-const SHORT: Tier = Tier { gram: 3, stride: 1 };
-/// Literals of two bytes.
-const PAIR: Tier = Tier { gram: 2, stride: 1 };
-
-impl Tier {
-    /// The tier of a literal: the first whose grams fit into it at `stride` offsets.
-    fn of(length: usize) -> Self {
-        match length {
-            8.. => LONG,
-            5.. => MEDIUM,
-            3.. => SHORT,
-            _ => PAIR,
-        }
-    }
-
-    /// The bits of a gram in the eight bytes that begin with it.
-    const fn mask(self) -> u64 {
-        (1 << (8 * self.gram)) - 1
+/// Bytes of the grams of a literal: as many as leave a choice between several offsets, and room
+/// for two neighbouring ones.
+fn gram_length(literal: usize) -> usize {
+    match literal {
+        12.. => 8,
+        8.. => 6,
+        6.. => 5,
+        5 => 4,
+        3.. => 3,
+        _ => 2,
     }
 }
 
-/// The hash of a gram. Its highest bits say where it stands in the bitmap and in the index, so
-/// these are what depends on all of the gram. Half the width of the gram: the vector
-/// instructions multiply no more.
+/// The bits of a gram of so many bytes in the eight bytes that begin with it.
+const fn mask(gram: usize) -> u64 {
+    u64::MAX >> (64 - 8 * gram)
+}
+
+/// The hash of a gram, whose highest bits depend on all of it.
 #[inline(always)]
 const fn hash(gram: u64) -> u32 {
-    let low = (gram as u32).wrapping_mul(LOW_FACTOR);
-    low.wrapping_add(((gram >> 32) as u32).wrapping_mul(HIGH_FACTOR))
+    (gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
-/// Odd, so that no two grams of four bytes have one hash; without a pattern in its bits.
-const LOW_FACTOR: u32 = 0x9E37_79B1;
-const HIGH_FACTOR: u32 = 0x85EB_CA77;
+/// A gram that may begin at a spot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Probe {
+    /// How many bytes behind the spot. A gram of fewer bytes than a key has no neighbour in its
+    /// literal, so it is looked for on both sides.
+    byte: u32,
+    mask: u64,
+}
+
+/// The probes there can be: one for each length of grams, and two for the short ones.
+const MAX_PROBES: usize = 8;
 
 /// The index, and the sieve in front of it.
 #[derive(Debug)]
 pub struct Grams {
     level: Level,
-    bitmap: Bitmap,
+    /// The first bytes of all grams, as they may stand at a spot.
+    keys: Bitmap,
+    /// All grams.
+    grams: Bitmap,
+    /// The lengths of grams there are.
+    probes: Vec<Probe>,
     index: Index,
+}
+
+/// A gram that stands in the block: where, and its hash.
+type Likely = (u32, u32);
+
+/// What a walk over a block keeps: spots, and the grams that stand at them.
+struct Walk {
+    spots: Spots,
+    likely: [Likely; Spots::CAPACITY * MAX_PROBES],
 }
 
 impl Grams {
@@ -117,8 +121,7 @@ impl Grams {
         for (literal, number) in table.literals().zip(0..) {
             builder.add(literal, number);
         }
-        let (bitmap, index) = builder.finish();
-        Self { level, bitmap, index }
+        builder.finish(level)
     }
 
     /// The instructions it uses.
@@ -129,18 +132,19 @@ impl Grams {
     /// Calls `found` with every literal of `block` and where it begins.
     #[inline]
     pub fn each(&self, block: &[u8], table: &Table, mut found: impl FnMut(LiteralIndex, usize)) {
-        let mut spots = Spots::default();
+        let mut walk =
+            Walk { spots: Spots::default(), likely: [(0, 0); Spots::CAPACITY * MAX_PROBES] };
         let mut at = 0;
         while block.len() - at >= REACH {
-            at = self.sift(block, at, &mut spots);
-            self.confirm(block, 0, table, &mut spots, &mut found);
+            at = self.sift(block, at, &mut walk.spots);
+            self.confirm(block, 0, table, &mut walk, &mut found);
         }
         // The last chunks, with nothing behind them: a gram that would reach beyond the block
         // has a zero in it, which no literal has.
         let mut last = [0; 2 * CHUNK + REACH];
         last[..block.len() - at].copy_from_slice(&block[at..]);
-        self.sift(&last, 0, &mut spots);
-        self.confirm(block, at, table, &mut spots, &mut found);
+        self.sift(&last, 0, &mut walk.spots);
+        self.confirm(block, at, table, &mut walk, &mut found);
     }
 
     /// Notes the spots that may begin a gram, from `at` on; returns how far it came before there
@@ -148,12 +152,12 @@ impl Grams {
     #[inline]
     fn sift(&self, block: &[u8], at: usize, spots: &mut Spots) -> usize {
         match self.level {
-            Level::Portable => sieve::sift(&self.bitmap, block, at, spots),
+            Level::Portable => sieve::sift(&self.keys, block, at, spots),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `new` lets no level through that this processor does not have.
-            Level::Avx2 => unsafe { sieve_avx2::sift(&self.bitmap, block, at, spots) },
+            Level::Avx2 => unsafe { sieve_avx2::sift(&self.keys, block, at, spots) },
             #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 => sieve::sift(&self.bitmap, block, at, spots),
+            Level::Avx2 => sieve::sift(&self.keys, block, at, spots),
         }
     }
 
@@ -164,18 +168,25 @@ impl Grams {
         block: &[u8],
         base: usize,
         table: &Table,
-        spots: &mut Spots,
+        walk: &mut Walk,
         found: &mut impl FnMut(LiteralIndex, usize),
     ) {
-        for spot in spots.noted() {
-            let at = base + spot.position();
-            let bytes = eight_bytes(block, at);
-            self.index.literals_at(block, at, bytes & spot.tier().mask(), table, found);
-            if spot.tier() == SHORT && self.bitmap.holds_pairs() {
-                self.index.literals_at(block, at, bytes & PAIR.mask(), table, found);
+        // Two walks: the first decides nothing, so its misses of the cache do not wait for each
+        // other, as they would with the comparisons in between.
+        let mut filled = 0;
+        for spot in walk.spots.noted() {
+            let at = base as u32 + spot;
+            let bytes = eight_bytes(block, at as usize);
+            for probe in &self.probes {
+                let hash = hash(bytes >> (8 * probe.byte) & probe.mask);
+                walk.likely[filled] = (at + probe.byte, hash);
+                filled += usize::from(self.grams.has(hash));
             }
         }
-        spots.clear();
+        walk.spots.clear();
+        for (at, hash) in &walk.likely[..filled] {
+            self.index.literals_at(block, *at as usize, *hash, table, found);
+        }
     }
 }
 
@@ -194,10 +205,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_grams_of_a_tier_fit_into_its_literals() {
+    fn grams_fit_into_their_literals_and_long_ones_twice() {
         for length in MIN_LENGTH..300 {
-            let tier = Tier::of(length);
-            assert!(tier.gram + tier.stride - 1 <= length, "{length}");
+            let gram = gram_length(length);
+            assert!(gram + usize::from(gram >= KEY) <= length, "{length}");
         }
     }
 

@@ -1,0 +1,137 @@
+//! The matcher beside its rivals: one table, made in one run on one core.
+//!
+//! `cargo bench --bench compare --features vectorscan` (needs the corpus beside the checkout, and
+//! for the feature `libvectorscan-dev`; `python3` for the row of `re`). For each number of rules
+//! and share of names hit, every contender takes its turn in every round, and the ratios are those
+//! of the same round. Time is the thread's processor time: others use the machine too.
+//!
+//! `-- --rules 1000` limits it to one set; `-- build 10000` loads a set and says what that took;
+//! `-- growth` prints what a name costs from 10 to 100,000 rules.
+
+mod clock;
+mod contenders;
+mod corpus;
+#[cfg(feature = "vectorscan")]
+mod vectorscan;
+
+use std::time::Instant;
+
+use certstream::matcher::{Engine, Regime};
+
+use contenders::Contender;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: usize = 7;
+const DOMAINS: usize = 200_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok());
+    match arguments.first().map(String::as_str) {
+        Some("build") => build(number(1).unwrap_or(10_000)),
+        Some("growth") => growth(),
+        Some("--rules") => table(&[number(1).unwrap_or(1_000)]),
+        _ => table(&[10, 100, 1_000, 10_000]),
+    }
+}
+
+/// Loads and compiles so many rules, and says what that took.
+fn build(count: usize) {
+    let start = Instant::now();
+    let rules = corpus::rules(count);
+    let parsed = start.elapsed();
+    let engine = Engine::build(rules).expect("builds");
+    println!(
+        "{count} rules, {} literals: parsed in {parsed:.2?}, all in {:.2?}, {} MiB at most",
+        engine.literals().len(),
+        start.elapsed(),
+        peak_kib() / 1024
+    );
+}
+
+/// The most memory the process ever had, in KiB.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+fn table(counts: &[usize]) {
+    let domains = corpus::domains(400_000);
+    for count in counts {
+        let all = corpus::rules(*count);
+        let literal = corpus::with_literal(&all);
+        let fewer = literal.rules.len() < all.rules.len();
+        for (what, rules) in [("with a literal", &literal), ("all", &all)] {
+            if what == "all" && !fewer {
+                continue;
+            }
+            let engine = Engine::build(rules.clone()).expect("builds");
+            for hit in [0.001, 0.05] {
+                let blocks = corpus::blocks(&engine, &domains, DOMAINS, hit);
+                println!("\n### {count} rules, {what}, {} % of the names hit\n", hit * 100.0);
+                compare(&mut contenders::all(rules, *count), &blocks);
+            }
+        }
+    }
+}
+
+/// Lets the contenders take turns and prints a row for each. The first is whom the others are
+/// measured by.
+fn compare(contenders: &mut [Contender], blocks: &[corpus::Block]) {
+    let mut rates = vec![Vec::new(); contenders.len()];
+    let mut pairs = vec![0; contenders.len()];
+    for _ in 0..ROUNDS {
+        for (contender, (rates, pairs)) in
+            contenders.iter_mut().zip(rates.iter_mut().zip(&mut pairs))
+        {
+            let took = contender.run(blocks);
+            rates.push(took.names as f64 / (took.time().as_secs_f64() * 1e6));
+            *pairs = took.pairs;
+        }
+    }
+    println!("| | M names/s | least – most | against the first | pairs |");
+    println!("|---|---|---|---|---|");
+    for (contender, (each, pairs)) in contenders.iter().zip(rates.iter().zip(&pairs)) {
+        let ratios = each.iter().zip(&rates[0]).map(|(one, first)| one / first).collect();
+        let least = each.iter().copied().fold(f64::MAX, f64::min);
+        let most = each.iter().copied().fold(0.0, f64::max);
+        println!(
+            "| {} | {:.3} | {least:.3} – {most:.3} | {:.3} | {pairs} |",
+            contender.name,
+            median(each.clone()),
+            median(ratios)
+        );
+    }
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_unstable_by(f64::total_cmp);
+    of[of.len() / 2]
+}
+
+/// What a name costs with 10 to 100,000 rules, as lines of `rules nanoseconds`.
+fn growth() {
+    let domains = corpus::domains(400_000);
+    println!("rules literals regime nanoseconds_a_name");
+    for count in [10, 100, 1_000, 10_000, 20_000, 50_000, 100_000] {
+        let engine = Engine::build(corpus::with_literal(&corpus::rules(count))).expect("builds");
+        let blocks = corpus::blocks(&engine, &domains, DOMAINS, 0.001);
+        let regime = match engine.regime() {
+            Regime::Packed => "packed",
+            Regime::Dense => "dense",
+            Regime::Grams(_) => "grams",
+        };
+        let literals = engine.literals().len();
+        let mut ours = Contender::engine(regime.to_owned(), engine);
+        let times = (0..ROUNDS)
+            .map(|_| {
+                let took = ours.run(&blocks);
+                took.time().as_secs_f64() * 1e9 / took.names as f64
+            })
+            .collect();
+        println!("{count} {literals} {regime} {:.1}", median(times));
+    }
+}
