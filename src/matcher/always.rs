@@ -4,10 +4,10 @@
 //! candidate matches is `verify`'s business.
 
 use regex_automata::dfa::{Automaton, dense};
-use regex_automata::util::primitives::StateID;
+use regex_automata::util::primitives::{PatternID, StateID};
 use regex_automata::util::start;
-use regex_automata::{Anchored, Input, PatternSet};
-use regex_syntax::hir::Hir;
+use regex_automata::{Anchored, Input, MatchKind, PatternSet};
+use regex_syntax::hir::{Dot, Hir, Repetition};
 
 use super::engine::domain_at;
 use super::verify::{compile, dense_dfa};
@@ -19,18 +19,23 @@ const MAX_SHARED: usize = 1024 * 1024;
 /// the processor idle most of the time.
 const LANES: usize = 4;
 
-/// The rules, in DFAs of which each tells in one walk over a domain which of its rules match.
+/// The rules, as few groups as stay small.
 #[derive(Debug)]
 pub struct AlwaysTried {
-    shared: Vec<Shared>,
+    groups: Vec<Group>,
     /// Those no small DFA can be made for: candidates everywhere.
     alone: Vec<u32>,
 }
 
+/// Rules whose patterns share their DFAs.
 #[derive(Debug)]
-struct Shared {
-    dfa: dense::DFA<Vec<u32>>,
-    /// By pattern of the DFA: the rule.
+struct Group {
+    /// Whether any pattern matches. Behind a match it accepts whatever follows, so its last state
+    /// decides, and none on the way has to be looked at.
+    any: dense::DFA<Vec<u32>>,
+    /// Which patterns match, if that stays small; else all may.
+    which: Option<dense::DFA<Vec<u32>>>,
+    /// By pattern of `which`: the rule.
     rules: Vec<u32>,
 }
 
@@ -38,7 +43,7 @@ impl AlwaysTried {
     /// Gathers the rules; `None` for a rule whose pattern is no regular expression.
     #[must_use]
     pub fn new(rules: &[(u32, Option<&Hir>)]) -> Self {
-        let mut gathered = Self { shared: Vec::new(), alone: Vec::new() };
+        let mut gathered = Self { groups: Vec::new(), alone: Vec::new() };
         let mut regular = Vec::new();
         for (rule, hir) in rules {
             match hir {
@@ -56,11 +61,14 @@ impl AlwaysTried {
             return;
         }
         let patterns: Vec<&Hir> = rules.iter().map(|(_, hir)| *hir).collect();
-        let dfa = compile(&patterns).ok().and_then(|nfa| dense_dfa(&nfa, MAX_SHARED));
-        match (dfa, rules) {
-            (Some(dfa), _) => {
-                self.shared
-                    .push(Shared { dfa, rules: rules.iter().map(|(rule, _)| *rule).collect() });
+        match (any_of(&patterns), rules) {
+            (Some(any), _) => {
+                let which = compile(&patterns).ok();
+                self.groups.push(Group {
+                    any,
+                    which: which.and_then(|nfa| dense_dfa(&nfa, MatchKind::All, MAX_SHARED)),
+                    rules: rules.iter().map(|(rule, _)| *rule).collect(),
+                });
             }
             (None, [(rule, _)]) => self.alone.push(*rule),
             (None, _) => {
@@ -80,15 +88,17 @@ impl AlwaysTried {
         matched: &mut PatternSet,
         mut found: impl FnMut(u32, u32),
     ) {
-        for shared in &self.shared {
-            each_matched(&shared.dfa, block.as_bytes(), ends, |index| {
+        for group in &self.groups {
+            each_matched(&group.any, block.as_bytes(), ends, |index| {
                 matched.clear();
                 let domain = Input::new(domain_at(block, ends, index));
-                match shared.dfa.try_which_overlapping_matches(&domain, matched) {
-                    Ok(()) => matched
-                        .iter()
-                        .for_each(|pattern| found(index as u32, shared.rules[pattern.as_usize()])),
-                    Err(_) => shared.rules.iter().for_each(|rule| found(index as u32, *rule)),
+                let told = group.which.as_ref().is_some_and(|which| {
+                    which.try_which_overlapping_matches(&domain, matched).is_ok()
+                });
+                for (rule, pattern) in group.rules.iter().zip(0..) {
+                    if !told || matched.contains(PatternID::must(pattern)) {
+                        found(index as u32, *rule);
+                    }
                 }
             });
         }
@@ -100,8 +110,22 @@ impl AlwaysTried {
     /// A set large enough for the rules of any of the DFAs.
     #[must_use]
     pub fn pattern_set(&self) -> PatternSet {
-        PatternSet::new(self.shared.iter().map(|shared| shared.rules.len()).max().unwrap_or(0))
+        PatternSet::new(self.groups.iter().map(|group| group.rules.len()).max().unwrap_or(0))
     }
+}
+
+/// A small DFA that matches at the end of a domain if any pattern matched anywhere in it.
+fn any_of(patterns: &[&Hir]) -> Option<dense::DFA<Vec<u32>>> {
+    let any = Hir::alternation(patterns.iter().map(|hir| (*hir).clone()).collect());
+    let rest = Hir::repetition(Repetition {
+        min: 0,
+        max: None,
+        greedy: true,
+        sub: Box::new(Hir::dot(Dot::AnyByte)),
+    });
+    let nfa = compile(&[&Hir::concat(vec![any, rest])]).ok()?;
+    // Leftmost: whatever began behind a match is dropped, and the states with it.
+    dense_dfa(&nfa, MatchKind::LeftmostFirst, MAX_SHARED)
 }
 
 /// A domain on its way through the DFA.
@@ -111,10 +135,9 @@ struct Lane {
     at: usize,
     end: usize,
     index: usize,
-    matched: bool,
 }
 
-/// Calls `found` with the index of every domain in which some pattern of the DFA matches.
+/// Calls `found` with the index of every domain at whose end the DFA matches.
 fn each_matched(
     dfa: &dense::DFA<Vec<u32>>,
     block: &[u8],
@@ -127,33 +150,40 @@ fn each_matched(
         (0..ends.len()).for_each(found);
         return;
     };
-    let mut next = 0;
-    let mut begin = || {
-        let index = next;
-        let end = *ends.get(index)? as usize;
-        let at = if index == 0 { 0 } else { ends[index - 1] as usize + 1 };
-        next += 1;
-        Some(Lane { state: first, at, end, index, matched: dfa.is_match_state(first) })
-    };
     let mut finish = |lane: &Lane| {
-        if lane.matched || dfa.is_match_state(dfa.next_eoi_state(lane.state)) {
+        if dfa.is_match_state(dfa.next_eoi_state(lane.state)) {
             found(lane.index);
         }
     };
-    let mut lanes: Vec<Lane> = Vec::with_capacity(LANES);
-    lanes.extend(std::iter::from_fn(&mut begin).take(LANES));
-    while let Ok(full) = <&mut [Lane; LANES]>::try_from(lanes.as_mut_slice()) {
-        let steps = full.iter().map(|lane| lane.end - lane.at).min().unwrap_or(0);
-        walk(dfa, block, full, steps);
-        lanes.retain_mut(|lane| {
-            if lane.at < lane.end {
-                return true;
-            }
-            finish(lane);
-            begin().map(|other| *lane = other).is_some()
-        });
+    let mut begin = 0;
+    let mut waiting = ends.iter().enumerate().map(|(index, end)| {
+        let lane = Lane { state: first, at: begin, end: *end as usize, index };
+        begin = lane.end + 1;
+        lane
+    });
+    let mut lanes = [Lane::default(); LANES];
+    let mut filled = 0;
+    for (lane, next) in lanes.iter_mut().zip(waiting.by_ref().take(LANES)) {
+        *lane = next;
+        filled += 1;
     }
-    for lane in &mut lanes {
+    while filled == LANES {
+        let steps = lanes.iter().map(|lane| lane.end - lane.at).min().unwrap_or(0);
+        walk(dfa, block, &mut lanes, steps);
+        for at in (0..LANES).rev() {
+            if lanes[at].at < lanes[at].end {
+                continue;
+            }
+            finish(&lanes[at]);
+            if let Some(next) = waiting.next() {
+                lanes[at] = next;
+            } else {
+                filled -= 1;
+                lanes.swap(at, filled);
+            }
+        }
+    }
+    for lane in &mut lanes[..filled] {
         let steps = lane.end - lane.at;
         walk(dfa, block, std::array::from_mut(lane), steps);
         finish(lane);
@@ -168,18 +198,17 @@ fn walk<const N: usize>(
     lanes: &mut [Lane; N],
     steps: usize,
 ) {
-    let texts = lanes.each_ref().map(|lane| &block[lane.at..lane.at + steps]);
+    let mut texts = lanes.each_ref().map(|lane| block[lane.at..lane.at + steps].iter());
     let mut states = lanes.each_ref().map(|lane| lane.state);
-    let mut matched = lanes.each_ref().map(|lane| lane.matched);
-    for step in 0..steps {
-        for lane in 0..N {
-            states[lane] = dfa.next_state(states[lane], texts[lane][step]);
-            matched[lane] |= dfa.is_match_state(states[lane]);
+    for _ in 0..steps {
+        for (text, state) in texts.iter_mut().zip(&mut states) {
+            let Some(byte) = text.next() else { continue };
+            *state = dfa.next_state(*state, *byte);
         }
     }
-    for (lane, walked) in lanes.iter_mut().enumerate() {
-        (walked.state, walked.matched) = (states[lane], matched[lane]);
-        walked.at += steps;
+    for (lane, state) in lanes.iter_mut().zip(states) {
+        lane.state = state;
+        lane.at += steps;
     }
 }
 

@@ -6,10 +6,10 @@
 
 use std::sync::OnceLock;
 
-use regex_automata::Input;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::nfa::thompson::{self, NFA};
+use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::rule::{self, Syntax};
@@ -108,7 +108,7 @@ impl Program {
 
     fn automaton(hir: &Hir) -> Option<Self> {
         let nfa = compile(&[hir]).ok()?;
-        if let Some(dfa) = dense_dfa(&nfa, MAX_DENSE) {
+        if let Some(dfa) = dense_dfa(&nfa, MatchKind::All, MAX_DENSE) {
             return Some(Self::Dense(dfa));
         }
         let config = lazy::Config::new().cache_capacity(LAZY_CACHE).skip_cache_capacity_check(true);
@@ -116,11 +116,11 @@ impl Program {
     }
 }
 
-/// A dense DFA of at most `limit` bytes that tells all patterns, or none.
-pub fn dense_dfa(nfa: &NFA, limit: usize) -> Option<dense::DFA<Vec<u32>>> {
+/// A dense DFA of at most `limit` bytes, or none.
+pub fn dense_dfa(nfa: &NFA, kind: MatchKind, limit: usize) -> Option<dense::DFA<Vec<u32>>> {
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
-        .match_kind(regex_automata::MatchKind::All)
+        .match_kind(kind)
         .dfa_size_limit(Some(limit))
         .determinize_size_limit(Some(4 * limit));
     dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
