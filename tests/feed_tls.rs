@@ -68,5 +68,8 @@ fn a_server_without_tls_is_told_from_a_broken_one() {
     wait_until("the client has come", || plain.connections() == 1);
     drop(plain);
     let detail = watching.first_gap();
-    assert!(detail.contains("TLS failed") && detail.contains("ws://"), "{detail}");
+    assert!(
+        detail.contains("TLS failed") && detail.contains("that the port speaks TLS"),
+        "{detail}"
+    );
 }

@@ -20,7 +20,16 @@ impl Dense {
     /// # Errors
     /// When there are more literals than it can number.
     pub fn new(table: &Table) -> Result<Self> {
-        let kind = if table.total_length() <= MAX_DFA_STATES {
+        Self::of(table.literals(), table.total_length())
+    }
+
+    /// Builds the automaton over some literals of so many bytes in all, which it numbers in their
+    /// order.
+    ///
+    /// # Errors
+    /// When there are more literals than it can number.
+    pub fn of<'l>(literals: impl Iterator<Item = &'l [u8]>, total_length: usize) -> Result<Self> {
+        let kind = if total_length <= MAX_DFA_STATES {
             AhoCorasickKind::DFA
         } else {
             AhoCorasickKind::ContiguousNFA
@@ -28,7 +37,7 @@ impl Dense {
         AhoCorasick::builder()
             .kind(Some(kind))
             .match_kind(MatchKind::Standard)
-            .build(table.literals())
+            .build(literals)
             .map(Self)
             .map_err(|error| {
                 Error::usage(format!("the literals of the rules make no automaton: {error}"))

@@ -80,12 +80,13 @@ fn block(random: &mut fastrand::Rng, letters: &[u8], known: &[&Vec<u8>]) -> Bloc
 #[test]
 fn any_literals_are_found_in_any_block() {
     let mut random = fastrand::Rng::with_seed(4);
-    let alphabets: [&[u8]; 3] = [b"ab", b"abcde.-", b"abcdefghijklmnopqrstuvwxyz0123456789.-"];
+    let alphabets: [&[u8]; 4] =
+        [b"ab", b"abcde.-", b"abcdefghijklmnopqrstuvwxyz0123456789.-", b"ab.\xc3\xa9\xd0\xb0"];
     let lengths: [&[usize]; 5] =
         [&[2], &[3, 4], &[5, 6, 7], &[8, 9, 12, 40], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 17, 33]];
     let mut hits = 0;
     for round in 0..600 {
-        let letters = alphabets[round % 3];
+        let letters = alphabets[round % 4];
         let lengths = lengths[random.usize(..lengths.len())];
         let rules = [1, 3, 12, 200][random.usize(..4)];
         let sets: Vec<(RuleIndex, Vec<Vec<u8>>)> =

@@ -88,7 +88,7 @@ impl Prefilter {
         let short = table.shortest() < grams::MIN_LENGTH;
         let search = match regime.unwrap_or_else(|| Regime::choose(&table)) {
             Regime::Packed => Packed::new(&table)?.map(Search::Packed),
-            Regime::Grams(level) if !short => Some(Search::Grams(Grams::new(&table, level))),
+            Regime::Grams(level) if !short => Some(Search::Grams(Grams::new(&table, level)?)),
             Regime::Dense | Regime::Grams(_) => None,
         };
         let search = match search {

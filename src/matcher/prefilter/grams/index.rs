@@ -189,8 +189,10 @@ impl Builder {
             total += *start;
             *start = total;
         }
-        let entries = self.entries.into_iter().map(|(_, entry)| entry).collect();
+        let entries =
+            std::mem::take(&mut self.entries).into_iter().map(|(_, entry)| entry).collect();
         let index = Index { shift, starts, entries };
-        Grams { level, keys: self.keys, grams: self.grams, probes: self.probes, index }
+        let Self { keys, grams, probes, .. } = self;
+        Grams { level, keys, grams, probes, index, short: None }
     }
 }

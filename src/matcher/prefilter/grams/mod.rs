@@ -13,7 +13,9 @@ mod sieve;
 #[cfg(target_arch = "x86_64")]
 mod sieve_avx2;
 
+use super::dense::Dense;
 use super::table::{LiteralIndex, Table};
+use crate::error::Result;
 use index::{Builder, Index};
 use sieve::{Bitmap, CHUNK, REACH, Spots};
 
@@ -101,6 +103,31 @@ pub struct Grams {
     /// The lengths of grams there are.
     probes: Vec<Probe>,
     index: Index,
+    /// For blocks that are not ASCII: the keys of a short gram know which bytes stand beside it in
+    /// a domain, and beyond ASCII there are too many others to know them, too.
+    short: Option<Short>,
+}
+
+/// The literals whose grams are shorter than a key.
+#[derive(Debug)]
+struct Short {
+    search: Dense,
+    /// By its number in the search: the literal.
+    literals: Vec<LiteralIndex>,
+}
+
+impl Short {
+    /// The short ones among the literals, if any.
+    fn of(table: &Table) -> Result<Option<Self>> {
+        let short = || table.literals().zip(0..).filter(|(l, _)| gram_length(l.len()) < KEY);
+        let literals: Vec<LiteralIndex> = short().map(|(_, number)| number).collect();
+        if literals.is_empty() {
+            return Ok(None);
+        }
+        let bytes = short().map(|(literal, _)| literal.len()).sum();
+        let search = Dense::of(short().map(|(literal, _)| literal), bytes)?;
+        Ok(Some(Self { search, literals }))
+    }
 }
 
 /// A gram that stands in the block: where, and its hash.
@@ -115,13 +142,16 @@ struct Walk {
 impl Grams {
     /// Indexes the literals, of which none is shorter than [`MIN_LENGTH`]. A level that this
     /// processor does not have gives way to the portable one.
-    pub fn new(table: &Table, level: Level) -> Self {
+    ///
+    /// # Errors
+    /// When there are more short literals than an automaton can number.
+    pub fn new(table: &Table, level: Level) -> Result<Self> {
         let level = if level.is_available() { level } else { Level::Portable };
         let mut builder = Builder::new(table);
         for (literal, number) in table.literals().zip(0..) {
             builder.add(literal, number);
         }
-        builder.finish(level)
+        Ok(Self { short: Short::of(table)?, ..builder.finish(level) })
     }
 
     /// The instructions it uses.
@@ -129,9 +159,15 @@ impl Grams {
         self.level
     }
 
-    /// Calls `found` with every literal of `block` and where it begins.
+    /// Calls `found` with every literal of `block` and where it begins; with some short ones more
+    /// than once, where the block is not ASCII.
     #[inline]
     pub fn each(&self, block: &[u8], table: &Table, mut found: impl FnMut(LiteralIndex, usize)) {
+        if let Some(short) = &self.short
+            && !block.is_ascii()
+        {
+            short.search.each(block, |number, at| found(short.literals[number as usize], at));
+        }
         let mut walk =
             Walk { spots: Spots::default(), likely: [(0, 0); Spots::CAPACITY * MAX_PROBES] };
         let mut at = 0;
