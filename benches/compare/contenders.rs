@@ -176,7 +176,7 @@ fn regex_set(rules: &RuleSet) -> Option<Contender> {
         .iter()
         .filter_map(|rule| match &rule.pattern.syntax {
             Syntax::Regular(hir) => Some(hir),
-            Syntax::Backtracking { .. } => None,
+            Syntax::Backtracking { .. } | Syntax::Brand(_) => None,
         })
         .collect();
     let config = meta::Config::new().match_kind(regex_automata::MatchKind::All);

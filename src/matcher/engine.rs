@@ -10,13 +10,14 @@ use regex_automata::PatternSet;
 use super::always::AlwaysTried;
 use super::literal::Literals;
 use super::prefilter::{Candidate, Prefilter, Regime};
+use super::proof::{Called, Miss, Proof};
 use super::side::SideBlock;
 use super::unicode::{Programs, UnicodeCandidates};
 use super::verify::{self, Cache, Verdict};
 use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
-use crate::rule::{Found, Rule, RuleIndex, RuleSet, Scope, Syntax};
+use crate::rule::{Rule, RuleIndex, RuleSet, Scope, Syntax};
 
 /// Rules without a literal that are named in the log; the rest are counted.
 const NAMED_IN_LOG: usize = 5;
@@ -60,46 +61,6 @@ impl Scratch {
     #[must_use]
     pub fn invalid_labels(&self) -> usize {
         self.side.invalid_labels()
-    }
-}
-
-/// What a domain is called: its A-label form, and its Unicode form where that is another. What it
-/// looks like is no name of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Called<'d> {
-    /// As it is stored.
-    pub domain: &'d str,
-    /// As it is shown.
-    pub unicode: Option<&'d str>,
-}
-
-/// Why a candidate is no hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Miss {
-    /// The pattern does not match.
-    Pattern,
-    /// It passes for the brand, whose own domain it is.
-    Own,
-    /// It matches, and so does the exclude at this index.
-    Excluded(usize),
-    /// It matches, and the domain is allowed.
-    Allowed,
-}
-
-/// What speaks for a hit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// The engine of the pattern gave up on it.
-    pub gave_up: bool,
-    /// What passes for the brand, where the rule is one.
-    pub found: Option<Found>,
-}
-
-impl Proof {
-    /// The hit that it proves, in these views.
-    fn hit(&self, rule: RuleIndex, views: Views) -> Hit {
-        let typosquat = self.found.as_ref().map(|found| found.typosquat);
-        Hit { rule, views, gave_up: self.gave_up, typosquat }
     }
 }
 

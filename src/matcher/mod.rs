@@ -9,6 +9,7 @@ mod engine;
 mod literal;
 mod plain;
 mod prefilter;
+mod proof;
 mod sender;
 mod side;
 mod unicode;
@@ -21,10 +22,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use engine::{Called, Engine, Miss, Proof, Scratch};
+pub use engine::{Engine, Scratch};
 pub use plain::{GaveUp, Plain};
 #[doc(hidden)]
 pub use prefilter::{Level, Regime};
+pub use proof::{Called, Miss, Proof};
 pub use sender::MatchedSender;
 
 use crate::backlog::Backlog;
