@@ -184,3 +184,24 @@ fn a_rule_is_tried_on_the_parts_of_its_scope() {
     let expected = [(0, 0), (1, 1), (1, 2), (2, 0), (2, 4), (3, 3), (4, 1), (5, 2)];
     assert_eq!(hits(&engine, &domains), expected);
 }
+
+#[test]
+fn a_brand_is_known_by_its_looks_and_its_own_domain_hides_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("r.yaml");
+    std::fs::write(&file, "- {brand: paypal, own: [paypal.com]}\n").expect("a file");
+    let mut loader = Loader::new(Anchor::Search);
+    loader.file(&file).expect("a brand");
+    let engine = Engine::build(loader.finish().expect("a brand")).expect("builds");
+    // Of each the end of its line: Cyrillic а; the brand's own; with a keyword.
+    let block = "xn--pypal-4ve.com\npaypal.com\npaypal-login.tk\n";
+    let mut found = Vec::new();
+    engine.hits(block, &[17, 28, 44], &mut engine.scratch(), |domain, hit| {
+        let squat = hit.typosquat.expect("a brand's");
+        let views: Vec<&str> = hit.views.names().collect();
+        found.push((domain, squat.technique.word(), squat.distance, views.join(" ")));
+    });
+    let expected =
+        [(0, "homoglyph", 1, "look-alike".to_owned()), (2, "combosquat", 0, "a-label".to_owned())];
+    assert_eq!(found, expected);
+}
