@@ -6,15 +6,9 @@ use std::ops::Range;
 use jiff::Timestamp;
 use rustix::process::Signal;
 
-use crate::testenv::ctwatch::{WORD, folder, made, stored};
-use crate::testenv::log::{Fault, Key, LogServer, Protocol, TestLog, Times};
+use crate::testenv::ctwatch::{WORD, folder, log_of, made, stored};
+use crate::testenv::log::{Fault, LogServer, Protocol, TestLog, Times};
 use crate::testenv::{Folder, Tls, wait_until};
-
-fn log_of(protocol: Protocol, entries: u64) -> TestLog {
-    let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
-    log.append(made(5).entries(0..entries));
-    log
-}
 
 /// What a range should have led to.
 fn expected(log: &TestLog, range: Range<u64>) -> BTreeMap<String, i64> {
@@ -36,7 +30,7 @@ fn entries(folder: &Folder) -> [Option<i64>; 2] {
 
 #[test]
 fn a_range_may_begin_at_every_entry_and_is_proven() {
-    let log = log_of(Protocol::Rfc6962, 513);
+    let log = log_of(Protocol::Rfc6962, 5, 513);
     let server = LogServer::start(Tls::Off, &[&log]);
     // At 512 all but the last entry is one complete tree, of which no head was ever seen.
     for from in [0, 1, 2, 3, 4, 255, 256, 512] {
@@ -56,7 +50,7 @@ fn a_range_may_be_one_of_times() {
         Timestamp::from_millisecond(millis).unwrap().to_string()
     };
     for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
-        let log = log_of(protocol, 3000);
+        let log = log_of(protocol, 5, 3000);
         let server = LogServer::start(Tls::Off, &[&log]);
         let folder = folder(&server, "");
         let words = ["backfill", "--log", "alpha", "--from", &time(1030), "--to", &time(2500)];
@@ -69,7 +63,7 @@ fn a_range_may_be_one_of_times() {
 
 #[test]
 fn a_range_outside_of_the_log_is_refused() {
-    let log = log_of(Protocol::Tiles, 500);
+    let log = log_of(Protocol::Tiles, 5, 500);
     let server = LogServer::start(Tls::Off, &[&log]);
     let folder = folder(&server, "");
     for (from, to, missing) in [("500", "end", 500), ("5000", "6000", 5000), ("0", "501", 500)] {
@@ -85,7 +79,7 @@ fn a_range_outside_of_the_log_is_refused() {
 #[test]
 fn a_range_that_is_broken_off_in_its_middle_is_read_on() {
     for (signal, code) in [(Signal::KILL, None), (Signal::INT, Some(0))] {
-        let log = log_of(Protocol::Tiles, 6000);
+        let log = log_of(Protocol::Tiles, 5, 6000);
         let server = LogServer::start(Tls::Off, &[&log]);
         let folder = folder(&server, "");
         let words = ["backfill", "--log", "alpha", "--from", "100", "--to", "5500"];

@@ -5,19 +5,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::testenv::ctwatch::{
-    expected, folder, made, stored, wait_for_end, wait_for_position, watch,
+    expected, folder, made, stored, two_logs, wait_for_end, wait_for_position, watch,
 };
-use crate::testenv::log::{Fault, Key, LogServer, Protocol, TestLog, Times};
+use crate::testenv::log::{Fault, LogServer, TestLog, Times};
 use crate::testenv::{Folder, Tls, wait_until};
-
-/// A log that comes and goes, and one that stays.
-fn two_logs() -> (TestLog, TestLog) {
-    let coming = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
-    coming.append(made(1).entries(0..1000));
-    let staying = TestLog::new("beta", Key::Ecdsa).speaking(Protocol::Rfc6962);
-    staying.append(made(2).entries(5000..5700));
-    (coming, staying)
-}
 
 /// The list of `server`'s logs without alpha.
 fn without_alpha(server: &LogServer) -> String {

@@ -4,19 +4,13 @@ use certstream::ctlog::{self, SignedTreeHead};
 use rustix::process::Signal;
 
 use crate::testenv::ctwatch::{
-    expected, folder, made, stored, wait_for_end, wait_for_position, watch,
+    expected, folder, log_of, made, stored, wait_for_end, wait_for_position, watch,
 };
-use crate::testenv::log::{Key, LogServer, Protocol, Signing, TestLog};
+use crate::testenv::log::{LogServer, Protocol, Signing, TestLog};
 use crate::testenv::{Folder, Tls, wait_until};
 
 /// Entries of each log: two full tiles and a part.
 const ENTRIES: u64 = 700;
-
-fn log_of(protocol: Protocol) -> TestLog {
-    let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
-    log.append(made(5).entries(0..ENTRIES));
-    log
-}
 
 fn position(folder: &Folder) -> Option<i64> {
     folder.number("certstream.db", "SELECT position FROM positions")
@@ -35,7 +29,7 @@ fn watch_until_a_gap_is_stored(folder: &Folder) {
 #[test]
 fn a_gap_before_the_first_entry_of_a_run_leaves_the_position_as_it_was() {
     for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
-        let log = log_of(protocol);
+        let log = log_of(protocol, 5, ENTRIES);
         let server = LogServer::start(Tls::Off, &[&log]);
         let folder = folder(&server, "");
         let mut program = watch(&folder);
@@ -85,7 +79,7 @@ fn a_log_that_has_forked_keeps_its_position_at_every_start_and_what_convicts_it(
         (Protocol::Rfc6962, 0),
         (Protocol::Rfc6962, 40),
     ] {
-        let log = log_of(protocol);
+        let log = log_of(protocol, 5, ENTRIES);
         let server = LogServer::start(Tls::Off, &[&log]);
         let folder = folder(&server, "");
         let mut program = watch(&folder);
@@ -107,7 +101,7 @@ fn a_log_that_has_forked_keeps_its_position_at_every_start_and_what_convicts_it(
 #[test]
 fn a_log_that_is_to_be_read_from_its_end_is_so_whatever_came_before_its_first_tree_head() {
     for protocol in [Protocol::Tiles, Protocol::Rfc6962] {
-        let log = log_of(protocol);
+        let log = log_of(protocol, 5, ENTRIES);
         log.sign(Signing::Broken);
         let server = LogServer::start(Tls::Off, &[&log]);
         let folder = folder(&server, "");
@@ -134,7 +128,7 @@ fn a_log_that_is_to_be_read_from_its_end_is_so_whatever_came_before_its_first_tr
 
 #[test]
 fn that_a_log_has_no_names_tiles_is_found_out_by_a_tile_that_is_not_full_and_remembered() {
-    let log = log_of(Protocol::Tiles).without_names();
+    let log = log_of(Protocol::Tiles, 5, ENTRIES).without_names();
     let server = LogServer::start(Tls::Off, &[&log]);
     let folder = folder(&server, "  source: names\n");
     let text = folder.read("config.yaml").replace("start: beginning", "start: end");

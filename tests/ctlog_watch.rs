@@ -4,19 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::testenv::ctwatch::{
-    expected, folder, made, stored, wait_for_end, wait_for_position, watch,
+    expected, folder, made, stored, two_logs, wait_for_end, wait_for_position, watch,
 };
 use crate::testenv::log::{Fault, Key, LogServer, Pages, Protocol, Proxy, TestLog, Times};
 use crate::testenv::{Tls, wait_until};
-
-/// One tiled log and one of RFC 6962, each with some entries.
-fn two_logs() -> (TestLog, TestLog) {
-    let tiled = TestLog::new("alpha", Key::Ecdsa).speaking(Protocol::Tiles);
-    tiled.append(made(1).entries(0..1000));
-    let old = TestLog::new("beta", Key::Rsa).speaking(Protocol::Rfc6962);
-    old.append(made(2).entries(5000..5700));
-    (tiled, old)
-}
 
 #[test]
 fn logs_of_both_protocols_are_read_to_their_end_and_on_as_they_grow() {

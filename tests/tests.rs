@@ -6,6 +6,7 @@ mod testenv;
 mod ancestor;
 mod brands;
 mod ctlog_backfill;
+mod ctlog_entries;
 mod ctlog_faults;
 mod ctlog_kill;
 mod ctlog_list;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::log::{LogServer, Synthetic, TestLog};
+use super::log::{Key, LogServer, Protocol, Synthetic, TestLog};
 use super::{Folder, LONG, Program};
 
 /// The rule of these tests, and how often the made names hit it.
@@ -14,6 +14,21 @@ pub const EVERY: u64 = 7;
 /// Entries of which every seventh hits.
 pub fn made(seed: u64) -> Synthetic {
     Synthetic::new(seed).marked(EVERY, WORD)
+}
+
+/// A log of `protocol` called alpha, with so many entries of `made(seed)`.
+pub fn log_of(protocol: Protocol, seed: u64, entries: u64) -> TestLog {
+    let log = TestLog::new("alpha", Key::Ecdsa).speaking(protocol);
+    log.append(made(seed).entries(0..entries));
+    log
+}
+
+/// A tiled log called alpha, and one of RFC 6962 with a key of the other kind called beta, each
+/// with some entries of `made(1)` and `made(2)`.
+pub fn two_logs() -> (TestLog, TestLog) {
+    let old = TestLog::new("beta", Key::Rsa).speaking(Protocol::Rfc6962);
+    old.append(made(2).entries(5000..5700));
+    (log_of(Protocol::Tiles, 1, 1000), old)
 }
 
 /// A folder with a config that reads the logs of `server` from their first entry on, with `more`
@@ -54,6 +69,12 @@ pub fn stored(folder: &Folder) -> BTreeMap<String, i64> {
     let mut statement = connection.prepare("SELECT domain, sightings FROM domains").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     rows.map(Result::unwrap).collect()
+}
+
+/// Why there are gaps, in their order, and which are open.
+pub fn gaps(folder: &Folder) -> Vec<String> {
+    let sql = "SELECT reason || iif(ended IS NULL, ' open', '') FROM gaps ORDER BY id";
+    folder.texts("certstream.db", sql)
 }
 
 /// Waits until `log` is stored up to its end.
