@@ -5,11 +5,13 @@
 //!
 //! ```text
 //!  feed threads            matcher threads (pool)              writer thread
-//!  socket, log or capture  names → domains → prefilter         reorder → merge → transaction
-//!  → frame → names  ─────▶ (Aho-Corasick) → verify (DFA) ────▶ → SQLite (WAL)
-//!      │         [Batch]   → evidence               [Matched]       │      rows + position
+//!  socket, log or capture  names → domains, and their views    reorder → merge → transaction
+//!  → frame → names  ─────▶ → prefilter (literals)        ────▶ → SQLite (WAL)
+//!      │         [Batch]   → verify (DFA) → evidence [Matched]      │      rows + position
 //!      └──────▶ recorder                                            └──▶ printer (stdout)
 //! ```
+//!
+//! Beside it stands `observe`, which serves the counters over HTTP and touches nothing else.
 //!
 //! Each module imports only from those above it in the list below; `pipeline` alone wires the
 //! stages together, which do not know each other. Buffers return to the feeds through a channel

@@ -19,14 +19,12 @@ use certstream::connect::http::{Client, HttpSettings};
 use certstream::ctlog::{Kind, TileId};
 
 mod ct_log;
-mod run;
-mod server;
-// The tests' own, of which a bench does not need everything.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the tests' own, of which a bench does not need everything")]
 #[path = "../../tests/testenv/log/key.rs"]
 mod key;
-// As above.
-#[allow(dead_code)]
+mod run;
+mod server;
+#[expect(dead_code, reason = "as above")]
 #[path = "../../tests/testenv/log/tree.rs"]
 mod tree;
 
