@@ -106,7 +106,6 @@ fn rules() -> RuleSet {
         name: "everything".to_owned(),
         pattern,
         scope: Scope::Domain,
-        lookalikes: false,
         exclude: Vec::new(),
         tags: Vec::new(),
         severity: None,

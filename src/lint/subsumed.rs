@@ -5,7 +5,7 @@
 //! rule that matches each of these texts, and goes on matching whatever surrounds them, matches
 //! wherever the first does.
 
-use crate::matcher::{Engine, Scratch};
+use crate::matcher::{Called, Engine, Miss, Scratch};
 use crate::rule::{Rule, RuleIndex, Scope, Syntax};
 
 /// By rule: the first other rule that matches whatever it matches. Of rules that match the same,
@@ -29,19 +29,20 @@ fn wider(engine: &Engine, index: RuleIndex, rule: &Rule, scratch: &mut Scratch) 
     for literal in engine.required(index).unwrap_or_default() {
         // A literal that is no text stands in no domain.
         let Ok(text) = std::str::from_utf8(literal) else { continue };
-        let of_text: Vec<RuleIndex> = match wider {
-            None => engine.candidates(text, scratch),
-            Some(others) => others,
-        };
-        let matches = |other: &RuleIndex| {
+        let called = Called { domain: text, unicode: None };
+        let mut of_text = engine.candidates(text, scratch);
+        if let Some(others) = &wider {
+            of_text.retain(|other| others.contains(other));
+        }
+        of_text.retain(|other| {
             let candidate = &engine.rules().rules[*other as usize];
             *other != index
                 && candidate.pattern.written != rule.pattern.written
                 && matches_whatever_surrounds(candidate)
                 && engine.required(*other).is_some()
-                && engine.hits_pattern(text, *other, scratch)
-        };
-        wider = Some(of_text.into_iter().filter(matches).collect());
+                && engine.judge(called, text, *other, scratch) != Err(Miss::Pattern)
+        });
+        wider = Some(of_text);
     }
     wider.unwrap_or_default()
 }

@@ -141,7 +141,6 @@ impl Loader {
                 .collect::<Result<_, _>>()
                 .map_err(|fault| written.error(&format!("an exclude of {what}"), fault, &place))?,
             scope: entry.scope,
-            lookalikes: entry.lookalikes,
             tags: entry.tags.clone(),
             severity: entry.severity.clone(),
             name,
@@ -228,7 +227,7 @@ fn difference(first: &Rule, second: &Rule) -> Option<&'static str> {
     if first.scope != second.scope {
         return Some("scope");
     }
-    if first.lookalikes != second.lookalikes {
+    if first.pattern.widened != second.pattern.widened {
         return Some("lookalikes");
     }
     match (&first.pattern.syntax, &second.pattern.syntax) {

@@ -90,8 +90,6 @@ pub struct Rule {
     pub pattern: Pattern,
     /// The part of a domain that the pattern is tried on; its excludes are tried on all of it.
     pub scope: Scope,
-    /// Whether the pattern was widened by look-alike digits and pairs.
-    pub lookalikes: bool,
     /// Domains that match one of these are not matches of this rule.
     pub exclude: Vec<Pattern>,
     /// The user's labels.

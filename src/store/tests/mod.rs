@@ -135,7 +135,6 @@ fn rules(names: &[&str]) -> RuleSet {
                 syntax: Syntax::Regular(Hir::literal(name.as_bytes())),
             },
             scope: Scope::Domain,
-            lookalikes: false,
             exclude: Vec::new(),
             tags: vec!["a tag".to_owned()],
             severity: None,
