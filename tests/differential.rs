@@ -335,13 +335,27 @@ fn random_rules_over_random_names() {
         "(?(1)b|ca)",
         "(?:b(?!c))?",
     ];
-    let mut random = fastrand::Rng::with_seed(20_261_124);
+    let hits = random_rules(20_261_124, &PIECES, |random| {
+        let length = random.usize(1..12);
+        let name: String = (0..length).map(|_| b"aaabbbc-."[random.usize(..9)] as char).collect();
+        format!("x{name}")
+    });
+    assert!(hits > 1000, "{hits} hits show too little");
+}
+
+/// Compares rules made at random of `pieces` over domains that `domain` makes; the hits.
+pub fn random_rules(
+    seed: u64,
+    pieces: &[&str],
+    mut domain: impl FnMut(&mut fastrand::Rng) -> String,
+) -> usize {
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut hits = 0;
     for _ in 0..400 {
         let patterns: Vec<String> = (0..random.usize(1..12))
             .map(|_| {
-                let pieces = random.usize(1..7);
-                (0..pieces).map(|_| PIECES[random.usize(..PIECES.len())]).collect()
+                let count = random.usize(1..7);
+                (0..count).map(|_| pieces[random.usize(..pieces.len())]).collect()
             })
             .collect();
         let patterns: Vec<&str> = patterns
@@ -352,18 +366,11 @@ fn random_rules_over_random_names() {
         if patterns.is_empty() {
             continue;
         }
-        let domains: Vec<String> = (0..40)
-            .map(|_| {
-                let length = random.usize(1..12);
-                let name: String =
-                    (0..length).map(|_| b"aaabbbc-."[random.usize(..9)] as char).collect();
-                format!("x{name}")
-            })
-            .collect();
+        let domains: Vec<String> = (0..40).map(|_| domain(&mut random)).collect();
         let anchor = if random.bool() { Anchor::Search } else { Anchor::Start };
         let rules = load(&patterns, anchor);
         let all: Vec<usize> = (0..rules.rules.len()).collect();
         hits += compare(rules, anchor, &domains, &all);
     }
-    assert!(hits > 1000, "{hits} hits show too little");
+    hits
 }

@@ -2,9 +2,9 @@
 //! rules that say more, or other things, in Unicode mode.
 
 use certstream::domain::sanitise;
-use certstream::rule::{Anchor, Pattern};
+use certstream::rule::Anchor;
 
-use crate::differential::{DOMAINS, compare, load};
+use crate::differential::{DOMAINS, compare, load, random_rules};
 
 /// Internationalised labels, and what hides in some; as Unicode, so that they can be read here.
 const UNICODE_LABELS: [&str; 26] = [
@@ -146,34 +146,10 @@ fn random_unicode_rules_over_random_unicode_names() {
     ];
     const LETTERS: [char; 16] =
         ['a', 'a', 'b', 'é', 'é', 'а', 'б', 'ß', 'k', 's', 'm', '-', '٣', 'ı', 'х', '中'];
-    let mut random = fastrand::Rng::with_seed(20_261_125);
-    let mut hits = 0;
-    for _ in 0..400 {
-        let patterns: Vec<String> = (0..random.usize(1..10))
-            .map(|_| {
-                let pieces = random.usize(1..6);
-                (0..pieces).map(|_| PIECES[random.usize(..PIECES.len())]).collect()
-            })
-            .collect();
-        let patterns: Vec<&str> = patterns
-            .iter()
-            .map(String::as_str)
-            .filter(|p| Pattern::parse(p, Anchor::Search).is_ok())
-            .collect();
-        if patterns.is_empty() {
-            continue;
-        }
-        let domains: Vec<String> = (0..30)
-            .map(|_| {
-                let length = random.usize(1..8);
-                let letter = |_| LETTERS[random.usize(..LETTERS.len())];
-                a_label(&(0..length).map(letter).collect::<String>())
-            })
-            .collect();
-        let anchor = if random.bool() { Anchor::Search } else { Anchor::Start };
-        let rules = load(&patterns, anchor);
-        let all: Vec<usize> = (0..rules.rules.len()).collect();
-        hits += compare(rules, anchor, &domains, &all);
-    }
+    let hits = random_rules(20_261_125, &PIECES, |random| {
+        let length = random.usize(1..8);
+        let letter = |_| LETTERS[random.usize(..LETTERS.len())];
+        a_label(&(0..length).map(letter).collect::<String>())
+    });
     assert!(hits > 1000, "{hits} hits show too little");
 }
