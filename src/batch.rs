@@ -251,13 +251,18 @@ impl<'b> Update<'b> {
 
     /// Its names as seen in the certificate, unsanitised.
     pub fn names(&self) -> impl Iterator<Item = &'b str> + use<'b> {
+        // Names enter as `&str` and are cut where they were joined.
+        self.name_bytes().map(|name| std::str::from_utf8(name).expect("names entered as text"))
+    }
+
+    /// The bytes of its names: whoever looks at every name need not ask again whether it is text.
+    pub fn name_bytes(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
         let batch = self.batch;
         self.names.clone().map(move |index| {
             let start =
                 if index == 0 { 0 } else { batch.name_ends[index as usize - 1] as usize + 1 };
             let end = batch.name_ends[index as usize] as usize;
-            // Names enter as `&str` and are cut where they were joined.
-            std::str::from_utf8(&batch.names[start..end]).expect("names entered as text")
+            &batch.names[start..end]
         })
     }
 }

@@ -4,6 +4,7 @@
 //! views of an internationalised domain. Knows nothing of certificates or rules.
 
 mod look_alike;
+mod plain_host;
 mod views;
 
 use std::borrow::Cow;
@@ -103,16 +104,19 @@ pub fn registered_domain(domain: &str) -> Option<&str> {
 /// stay as they are, also those that do not decode; so do underscores and hyphens anywhere.
 ///
 /// # Errors
-/// The reason `name` is no plausible host name; `out` is then unchanged.
-pub fn sanitise(name: &str, out: &mut Vec<u8>) -> Result<(), NameFault> {
+/// The reason `name` is no plausible host name; `out` is then unchanged. Bytes that are no UTF-8
+/// are [`NameFault::OtherCharacter`].
+pub fn sanitise(name: &(impl AsRef<[u8]> + ?Sized), out: &mut Vec<u8>) -> Result<(), NameFault> {
     // Nearly every name is plain: one pass, nothing to peel off. Whatever is not, is looked at
     // again with all the rules.
-    append_plain(name.as_bytes(), out).or_else(|_| sanitise_odd(name, out))
+    let name = name.as_ref();
+    append_plain(name, out).or_else(|_| sanitise_odd(name, out))
 }
 
 /// The slow way: peels off what surrounds the host, converts Unicode, then judges.
 #[cold]
-fn sanitise_odd(name: &str, out: &mut Vec<u8>) -> Result<(), NameFault> {
+fn sanitise_odd(name: &[u8], out: &mut Vec<u8>) -> Result<(), NameFault> {
+    let name = std::str::from_utf8(name).map_err(|_| NameFault::OtherCharacter)?;
     let host = to_a_labels(host_of(name))?;
     append_plain(host.as_bytes(), out).map_err(|fault| name_fault(&host).unwrap_or(fault))
 }
@@ -147,11 +151,11 @@ fn append_plain(host: &[u8], out: &mut Vec<u8>) -> Result<(), NameFault> {
     }
     let start = out.len();
     out.extend_from_slice(rest);
-    let judged = judge(&mut out[start..]).and_then(|dots| {
+    let judged = judge(&mut out[start..]).and_then(|has_dot| {
         if (www || wildcard) && is_icann_suffix(&out[start..]) {
             return if wildcard { Err(NameFault::PublicSuffix) } else { Ok(true) };
         }
-        if dots == 0 { Err(NameFault::NoDot) } else { Ok(false) }
+        if has_dot { Ok(false) } else { Err(NameFault::NoDot) }
     });
     match judged {
         Ok(false) => Ok(()),
@@ -167,10 +171,14 @@ fn append_plain(host: &[u8], out: &mut Vec<u8>) -> Result<(), NameFault> {
     }
 }
 
-/// Brings `host` into its form, in place, and counts its dots.
-fn judge(host: &mut [u8]) -> Result<usize, NameFault> {
+/// Brings `host` into its form, in place, and says whether it holds a dot.
+fn judge(host: &mut [u8]) -> Result<bool, NameFault> {
+    plain_host::judge_plain(host).map_or_else(|| judge_any(host), Ok)
+}
+
+/// As [`judge`], of any host.
+fn judge_any(host: &mut [u8]) -> Result<bool, NameFault> {
     let mut fault = None;
-    let mut dots = 0;
     let mut label_start = 0;
     let mut odd = false;
     for (at, byte) in host.iter_mut().enumerate() {
@@ -178,7 +186,6 @@ fn judge(host: &mut [u8]) -> Result<usize, NameFault> {
         odd |= *byte == 0;
         if *byte == b'.' {
             fault = fault.or(label_fault(at - label_start));
-            dots += 1;
             label_start = at + 1;
         }
     }
@@ -189,8 +196,8 @@ fn judge(host: &mut [u8]) -> Result<usize, NameFault> {
     match fault.or(label_fault(last.len())) {
         Some(fault) => Err(fault),
         // No top-level domain is a number, so this is an IPv4 address or a part of one.
-        None if dots > 0 && last.iter().all(u8::is_ascii_digit) => Err(NameFault::IpAddress),
-        None => Ok(dots),
+        None if label_start > 0 && last.iter().all(u8::is_ascii_digit) => Err(NameFault::IpAddress),
+        None => Ok(label_start > 0),
     }
 }
 

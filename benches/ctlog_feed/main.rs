@@ -1,10 +1,12 @@
 //! CT logs read directly against the limit of their input: `backfill` over a log on loopback (of
 //! names tiles, which that does not read, a watch from the first entry until the last is stored)
-//! against fetching and unpacking the same tiles and dropping them, both as processes, in turn, in
-//! one run. What it costs the server is on the same cores, and the same for both.
+//! against fetching and unpacking the same tiles and dropping them, all as processes, in turn, in
+//! one run: once four at a time, as the program fetches, and once one after the other, which is the
+//! limit of a feed that does all its work on one thread. What it costs the server is on the same
+//! cores, and the same for all.
 //!
 //! `cargo bench --bench ctlog_feed` prints one table. `-- --tiles 1000` says how many data tiles
-//! there are; of names tiles, 20 times as many. `-- --logs 40` watches that many logs instead, as
+//! there are; of names tiles, 100 times as many. `-- --logs 40` watches that many logs instead, as
 //! they grow and from a backlog, and prints the memory it took. `CERTSTREAM_BENCH_ROUNDS` (5) sets
 //! how often, `CERTSTREAM_BENCH_SECONDS` (60) how long logs are watched.
 
@@ -36,16 +38,20 @@ use run::{Cost, timed};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// As many tiles as the program fetches at once.
-const AT_ONCE: usize = 4;
-/// Names tiles for each data tile: they are that much quicker to read.
-const NAMES_FOR_DATA: usize = 20;
+const AT_ONCE: &str = "4";
+/// Names tiles for each data tile: they are that much quicker to read, and a watch stores a position
+/// without rows up to a second late, which must not weigh on a run of many seconds.
+const NAMES_FOR_DATA: usize = 100;
 
 fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["fetch", prefix, kind, count] => fetch(prefix, kind, count.parse().expect("a number")),
+        ["fetch", prefix, kind, count, at_once] => {
+            let (count, at_once) = (count.parse(), at_once.parse());
+            fetch(prefix, kind, count.expect("a number"), at_once.expect("a number"));
+        }
         ["--logs", count] => watch(count.parse().expect("a number")),
         ["--tiles", count] => compare(count.parse().expect("a number")),
         [] => compare(1000),
@@ -57,13 +63,13 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// Fetches, unpacks and drops the first `count` tiles of `kind`: the limit.
-fn fetch(prefix: &str, kind: &str, count: u64) {
+/// Fetches, unpacks and drops the first `count` tiles of `kind`, `at_once` of them: the limit.
+fn fetch(prefix: &str, kind: &str, count: u64, at_once: usize) {
     let client = Client::new(HttpSettings::default(), Duration::from_secs(60)).expect("a client");
     let kind = if kind == "names" { Kind::Names } else { Kind::Data };
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 let mut expected = 0;
                 loop {
@@ -142,32 +148,53 @@ struct Reading {
     label: &'static str,
     log: &'static str,
     tiles: usize,
-    /// Lines of the `ct:` block; none: fetched alone.
-    ct: Option<&'static str>,
+    way: Way,
     rates: Vec<f64>,
     cpu: Vec<f64>,
     peaks: Vec<f64>,
-    ratios: Vec<f64>,
+    /// Of its rate to that of fetching alone, four at a time and one after the other.
+    ratios: [Vec<f64>; 2],
     cpu_ratios: Vec<f64>,
 }
 
+#[derive(Clone, Copy)]
+enum Way {
+    /// Fetched alone, so many at once.
+    Alone(&'static str),
+    /// Read by the program, with these lines in its `ct:` block.
+    Program(&'static str),
+}
+
+/// What an entry cost in a round when fetched alone, in seconds.
+#[derive(Clone, Copy, Default)]
+struct Limit {
+    /// On the clock, four at a time and one after the other.
+    wall: [f64; 2],
+    /// Of a processor, four at a time.
+    cpu: f64,
+}
+
 impl Reading {
-    fn new(label: &'static str, log: &'static str, tiles: usize, ct: Option<&'static str>) -> Self {
+    fn new(label: &'static str, log: &'static str, tiles: usize, way: Way) -> Self {
         let (rates, cpu, peaks) = (Vec::new(), Vec::new(), Vec::new());
-        let (ratios, cpu_ratios) = (Vec::new(), Vec::new());
-        Self { label, log, tiles, ct, rates, cpu, peaks, ratios, cpu_ratios }
+        let (ratios, cpu_ratios) = ([Vec::new(), Vec::new()], Vec::new());
+        Self { label, log, tiles, way, rates, cpu, peaks, ratios, cpu_ratios }
     }
 
     fn run(&self, base: &str, list: &Path) -> Cost {
         let entries = self.tiles * TILE;
-        let place = Place::new(list, self.ct.unwrap_or_default(), NEVER);
-        let Some(_) = self.ct else {
-            let mut command = Command::new(std::env::current_exe().expect("a path"));
-            let kind = if self.log == "names" { "names" } else { "data" };
-            command.args(["fetch", &format!("{base}/{}", self.log), kind]);
-            return timed(command.arg(self.tiles.to_string()), &place.stderr());
+        let ct = match self.way {
+            Way::Program(ct) => ct,
+            Way::Alone(at_once) => {
+                let mut command = Command::new(std::env::current_exe().expect("a path"));
+                let prefix = format!("{base}/{}", self.log);
+                command.args(["fetch", &prefix, self.log, &self.tiles.to_string(), at_once]);
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                return timed(&mut command, &folder.path().join("stderr"));
+            }
         };
-        if self.ct.is_some_and(|ct| ct.contains("names")) {
+        let place = Place::new(list, ct, NEVER);
+        if ct.contains("names") {
             return place.watch(entries);
         }
         let mut command = place.program();
@@ -178,23 +205,32 @@ impl Reading {
         cost
     }
 
-    /// Takes note of a run, and of what fetching alone has cost for each entry in this round.
-    fn note(&mut self, cost: Cost, alone: (f64, f64)) {
+    /// Takes note of a run; one that fetches alone is from then on the limit of its round.
+    fn note(&mut self, cost: Cost, limit: &mut Limit) {
         let entries = (self.tiles * TILE) as f64;
-        self.rates.push(entries / cost.wall);
-        self.cpu.push(cost.cpu / entries * 1e6);
+        let (wall, cpu) = (cost.wall / entries, cost.cpu / entries);
+        match self.way {
+            Way::Alone(AT_ONCE) => *limit = Limit { wall: [wall, f64::NAN], cpu },
+            Way::Alone(_) => limit.wall[1] = wall,
+            Way::Program(_) => {}
+        }
+        self.rates.push(1.0 / wall);
+        self.cpu.push(cpu * 1e6);
         self.peaks.push(cost.peak);
-        self.ratios.push(alone.0 / (cost.wall / entries));
-        self.cpu_ratios.push(alone.1 / (cost.cpu / entries));
+        for (ratios, limit) in self.ratios.iter_mut().zip(limit.wall) {
+            ratios.push(limit / wall);
+        }
+        self.cpu_ratios.push(limit.cpu / cpu);
     }
 
     fn row(&mut self) -> String {
         format!(
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
             self.label,
             self.tiles * TILE,
             spread(&mut self.rates, 0),
-            spread(&mut self.ratios, 3),
+            spread(&mut self.ratios[0], 3),
+            spread(&mut self.ratios[1], 3),
             spread(&mut self.cpu, 2),
             spread(&mut self.cpu_ratios, 3),
             spread(&mut self.peaks, 1),
@@ -218,36 +254,30 @@ fn compare(tiles: usize) {
     println!("{tiles} data tiles, {many} names tiles; {rounds} rounds, all readings in turn\n");
 
     let few = (tiles / 4).max(1);
-    let full = Some("  verify: full\n");
+    let full = Way::Program("  verify: full\n");
+    let checkpoint = Way::Program("  verify: checkpoint\n");
     let mut readings = [
-        Reading::new("data tiles, fetch and unpack alone", "data", tiles, None),
+        Reading::new("data tiles alone, four at a time", "data", tiles, Way::Alone(AT_ONCE)),
+        Reading::new("data tiles alone, one after the other", "data", tiles, Way::Alone("1")),
         Reading::new("data tiles, `verify: full`", "data", tiles, full),
-        Reading::new(
-            "data tiles, `verify: checkpoint`",
-            "data",
-            tiles,
-            Some("  verify: checkpoint\n"),
-        ),
+        Reading::new("data tiles, `verify: checkpoint`", "data", tiles, checkpoint),
         Reading::new("a quarter of them, `verify: full`", "data", few, full),
-        Reading::new("names tiles, fetch and unpack alone", "names", many, None),
-        Reading::new("names tiles, `source: names`", "names", many, Some(NAMES)),
+        Reading::new("names tiles alone, four at a time", "names", many, Way::Alone(AT_ONCE)),
+        Reading::new("names tiles alone, one after the other", "names", many, Way::Alone("1")),
+        Reading::new("names tiles, `source: names`", "names", many, Way::Program(NAMES)),
     ];
     for _ in 0..rounds {
-        let mut alone = (0.0, 0.0);
+        let mut limit = Limit::default();
         for reading in &mut readings {
             let cost = reading.run(&base, &list);
-            let entries = (reading.tiles * TILE) as f64;
-            if reading.ct.is_none() {
-                alone = (cost.wall / entries, cost.cpu / entries);
-            }
-            reading.note(cost, alone);
+            reading.note(cost, &mut limit);
         }
     }
     println!(
-        "| median (min–max) | entries | entries/s | ratio | CPU s per million entries | \
-         ratio of CPU | peak RSS, MiB |"
+        "| median (min–max) | entries | entries/s | ratio to four at a time | to one after the other \
+         | CPU s per million entries | ratio of CPU to four at a time | peak RSS, MiB |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     readings.iter_mut().for_each(|reading| println!("{}", reading.row()));
 }
 
@@ -301,5 +331,9 @@ fn watch(count: usize) {
 fn spread(values: &mut [f64], digits: usize) -> String {
     values.sort_by(f64::total_cmp);
     let median = values[values.len() / 2];
+    if median.is_nan() {
+        // Not known yet when it ran.
+        return "–".to_owned();
+    }
     format!("{median:.digits$} ({:.digits$}–{:.digits$})", values[0], values[values.len() - 1])
 }

@@ -257,14 +257,14 @@ impl Block {
         self.first_names.clear();
         for (update, index) in batch.updates().zip(0..) {
             self.first_names.push(self.name_domains.len() as u32);
-            for name in update.names() {
+            for name in update.name_bytes() {
                 let domain = self.domain_of(name, index, stats);
                 self.name_domains.push(domain);
             }
         }
     }
 
-    fn domain_of(&mut self, name: &str, update: u32, stats: &MatcherStats) -> u32 {
+    fn domain_of(&mut self, name: &[u8], update: u32, stats: &MatcherStats) -> u32 {
         let start = self.text.len();
         if let Err(fault) = domain::sanitise(name, &mut self.text) {
             stats.dropped[fault as usize].add(1);
