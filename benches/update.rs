@@ -1,4 +1,6 @@
-//! Frame to names, by simd-json into reused buffers: full, lite and domains-only frames.
+//! Frame to names, by simd-json into reused buffers and by the scan: full, lite and domains-only
+//! frames. The limit of the scan is to jump to the key and copy the names, without a look at
+//! anything else.
 //!
 //! Frames come from the corpus where it is present, else from `tests/data`.
 
@@ -6,8 +8,9 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use certstream::update::{Message, UpdateReader};
+use certstream::update::{Message, Scanner, UpdateReader};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use memchr::memmem::Finder;
 
 /// Frames per stream: enough to leave every cache of a core.
 const FRAMES: usize = 2_000;
@@ -43,6 +46,32 @@ fn names(reader: &mut UpdateReader, frame: &[u8], block: &mut Vec<u8>) {
     read.expect("a frame of the stream is accepted");
 }
 
+fn scan(scanner: &mut Scanner, frame: &[u8], block: &mut Vec<u8>) -> bool {
+    let Some(scanned) = scanner.scan(frame) else { return false };
+    for name in scanned.iter() {
+        block.extend_from_slice(name.as_bytes());
+        block.push(b'\n');
+    }
+    true
+}
+
+/// Jumps to the list by `keys`, one after the other, and copies its names. Right for real frames
+/// only.
+fn floor(keys: &[Finder<'_>], frame: &[u8], block: &mut Vec<u8>) {
+    let mut rest = frame;
+    for key in keys {
+        let Some(at) = key.find(rest) else { return };
+        rest = &rest[at + key.needle().len()..];
+    }
+    while let [b'"', name @ ..] = rest {
+        let Some(end) = memchr::memchr(b'"', name) else { return };
+        block.extend_from_slice(&name[..end]);
+        block.push(b'\n');
+        rest = &name[end + 1..];
+        rest = rest.strip_prefix(b",").unwrap_or(rest);
+    }
+}
+
 fn bench(criterion: &mut Criterion) {
     for stream in ["full", "lite", "domains"] {
         let frames = frames(stream);
@@ -60,6 +89,28 @@ fn bench(criterion: &mut Criterion) {
                 for frame in &frames {
                     names(&mut reader, frame, &mut block);
                 }
+                black_box(block.len())
+            });
+        });
+        let mut scanner = Scanner::default();
+        group.bench_function("scan", |bencher| {
+            bencher.iter(|| {
+                block.clear();
+                let understood =
+                    frames.iter().filter(|frame| scan(&mut scanner, frame, &mut block)).count();
+                // But for heartbeats.
+                assert!(understood * 100 > frames.len() * 99, "{understood}");
+                black_box(block.len())
+            });
+        });
+        let keys = match stream {
+            "domains" => vec![Finder::new("\"data\":[")],
+            _ => vec![Finder::new("\"leaf_cert\":{"), Finder::new("\"all_domains\":[")],
+        };
+        group.bench_function("floor", |bencher| {
+            bencher.iter(|| {
+                block.clear();
+                frames.iter().for_each(|frame| floor(&keys, frame, &mut block));
                 black_box(block.len())
             });
         });

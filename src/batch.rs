@@ -162,6 +162,14 @@ impl Batch {
         &self.frames
     }
 
+    /// A batch of one certificate update, to be looked at apart from the batch it came in.
+    #[must_use]
+    pub fn of_one<'n>(frame: &[u8], names: impl Iterator<Item = &'n str>) -> Self {
+        let mut batch = Self::default();
+        batch.push(&[frame], names);
+        batch
+    }
+
     /// Adds a certificate update: its frame unchanged, in one or more parts, and its names as
     /// seen.
     fn push<'n>(&mut self, frame: &[&[u8]], names: impl Iterator<Item = &'n str>) {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::rule::{Anchor, RuleEntry, allowed_domain};
+use crate::update::Parse;
 use crate::yaml::{Document, Field, Table};
 
 pub use certstream::{MODES, Mode, SecretPlace, Server};
@@ -32,6 +33,8 @@ pub const MAX_MATCHERS: usize = 1024;
 
 /// The words for a place to match from.
 pub const ANCHORS: [(&str, Anchor); 2] = [("search", Anchor::Search), ("start", Anchor::Start)];
+/// The words for who reads the names of frames.
+pub const PARSES: [(&str, Parse); 2] = [("fast", Parse::Fast), ("strict", Parse::Strict)];
 /// The words for a format.
 pub const FORMATS: [(&str, Format); 3] =
     [("text", Format::Text), ("csv", Format::Csv), ("jsonl", Format::JsonLines)];
@@ -65,6 +68,8 @@ pub struct Config {
     pub database: Database,
     /// Matcher threads; none: one less than the cores, at least one.
     pub matchers: Option<usize>,
+    /// Who reads the names of certstream frames.
+    pub parse: Parse,
     /// Where metrics and health are served; none: nowhere.
     pub listen: Option<SocketAddr>,
     /// Whether to export when the run ends.
@@ -133,6 +138,7 @@ impl Config {
                 backlog: 256 << 20,
             },
             matchers: None,
+            parse: Parse::default(),
             listen: None,
             export_on_exit: true,
             export_format: Format::Text,
@@ -202,8 +208,10 @@ impl Config {
             config.database.read(&database.table(&DATABASE_KEYS)?, &folder)?;
         }
         if let Some(engine) = root.get("engine") {
-            let matchers = engine.table(&["matchers"])?.get("matchers");
+            let engine = engine.table(&["matchers", "parse"])?;
+            let matchers = engine.get("matchers");
             config.matchers = matchers.map(|field| read_matchers(&field)).transpose()?;
+            set(&mut config.parse, engine.get("parse"), |field| field.one_of(&PARSES))?;
         }
         set(&mut config.listen, root.get("observe"), observe::read)?;
         if let Some(export) = root.get("export") {

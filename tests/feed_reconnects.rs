@@ -12,6 +12,7 @@ use certstream::pipeline::{Pipeline, Source, counters};
 use certstream::rule::{Anchor, Loader};
 use certstream::stop::Stop;
 use certstream::store::{self, Store};
+use certstream::update::Parse;
 
 use crate::testenv::{Folder, Server, Tls, Watching, certificate};
 
@@ -121,6 +122,7 @@ fn pipeline(
     server.timings.pause = Duration::from_millis(2);
     server.timings.longest_pause = server.timings.pause;
     Pipeline {
+        parse: Parse::default(),
         sources: vec![Source::Certstream(vec![server])],
         engine,
         store,

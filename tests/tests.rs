@@ -16,6 +16,7 @@ mod differential;
 mod differential_unicode;
 mod exactness;
 mod exports;
+mod fast_parse;
 mod feed_failover;
 mod feed_frames;
 mod feed_pings;

@@ -191,6 +191,12 @@ impl BatchSender {
         self.send()
     }
 
+    /// Whether nothing has been read since the last batch went.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.filling.is_none()
+    }
+
     fn filled_to(&mut self, position: u64) -> Result<(), Closed> {
         self.position = position;
         if self.filling.as_ref().is_some_and(Batch::is_full) { self.send() } else { Ok(()) }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ctlog::LogSource;
+use crate::stats::FeedStats;
 
 /// A span in which a feed was not read, as it begins and ends. Times in microseconds since the
 /// Unix epoch.
@@ -108,6 +109,9 @@ pub enum Content {
     /// Messages of a certstream server.
     #[default]
     Updates,
+    /// Messages of a certstream server whose names the scan may have found: a judge has to read
+    /// each frame from which something is stored. With the counters of their feed.
+    Scanned(Arc<FeedStats>),
     /// Entries of a CT log.
     Entries(Arc<LogSource>),
     /// Entries of a CT log's names tiles, not covered by the log's signature: names alone, and for

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-use crate::config::{ANCHORS, FORMATS, Format, MAX_MATCHERS};
+use crate::config::{ANCHORS, FORMATS, Format, MAX_MATCHERS, PARSES};
 use crate::rule::Anchor;
+use crate::update::Parse;
 
 use super::ct::{Backfill, Logs};
 use super::keep::{Backup, Prune};
@@ -98,6 +99,9 @@ pub struct Watch {
     /// matcher threads (default: cores - 1)
     #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
+    /// who reads the names of frames: fast (a scan, and simd-json what matters) or strict
+    #[argh(option, from_str_fn(parse))]
+    pub parse: Option<Parse>,
     /// file to export to at the end instead of the configured one
     #[argh(option, arg_name = "file")]
     pub output: Option<PathBuf>,
@@ -165,6 +169,9 @@ pub struct Record {
     /// matcher threads (default: cores - 1)
     #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
+    /// who reads the names of frames: fast (a scan, and simd-json what matters) or strict
+    #[argh(option, from_str_fn(parse))]
+    pub parse: Option<Parse>,
     /// file to export to at the end instead of the configured one
     #[argh(option, arg_name = "file")]
     pub output: Option<PathBuf>,
@@ -232,6 +239,9 @@ pub struct Replay {
     /// matcher threads (default: cores - 1)
     #[argh(option, from_str_fn(matchers))]
     pub matchers: Option<usize>,
+    /// who reads the names of frames: fast (a scan, and simd-json what matters) or strict
+    #[argh(option, from_str_fn(parse))]
+    pub parse: Option<Parse>,
     /// file to export all stored domains to at the end
     #[argh(option, arg_name = "file")]
     pub output: Option<PathBuf>,
@@ -400,6 +410,10 @@ fn format(word: &str) -> Result<Format, String> {
 pub(super) fn matchers(word: &str) -> Result<usize, String> {
     let number = word.parse().ok().filter(|number| (1..=MAX_MATCHERS).contains(number));
     number.ok_or_else(|| format!("write a number from 1 up to {MAX_MATCHERS}"))
+}
+
+fn parse(word: &str) -> Result<Parse, String> {
+    one_of(word, &PARSES)
 }
 
 fn frame_rate(word: &str) -> Result<u32, String> {

@@ -100,6 +100,7 @@ pub fn backfill(options: &cli::Backfill) -> Result<ExitCode> {
     let finished = Run {
         command: "backfill",
         sources: vec![Source::CtLogs(Box::new(settings.only(range)))],
+        parse: config.parse,
         engine,
         store,
         backlog: config.database.backlog,

@@ -45,6 +45,7 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
             paths: options.captures.clone(),
             rate: options.rate.and_then(NonZeroU32::new),
         }],
+        parse: options.parse.unwrap_or(config.parse),
         engine,
         store,
         backlog: config.database.backlog,

@@ -19,7 +19,7 @@ use crate::printer::Printer;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::update::FrameFault;
+use crate::update::{FrameFault, Parse};
 
 /// What a run is made of, as the subcommand decided.
 pub struct Run {
@@ -27,6 +27,8 @@ pub struct Run {
     pub command: &'static str,
     /// The feeds.
     pub sources: Vec<Source>,
+    /// Who reads the names of certstream frames.
+    pub parse: Parse,
     /// The compiled rules.
     pub engine: Arc<Engine>,
     /// The opened database.
@@ -88,6 +90,7 @@ impl Run {
         });
         let outcome = Pipeline {
             sources: self.sources,
+            parse: self.parse,
             engine: self.engine,
             store: self.store,
             backlog: self.backlog,

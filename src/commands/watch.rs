@@ -58,6 +58,7 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     let finished = Run {
         command: if capture.is_some() { "record" } else { "watch" },
         sources,
+        parse: config.parse,
         engine,
         store,
         backlog: config.database.backlog,
@@ -90,6 +91,7 @@ pub fn record(options: cli::Record) -> Result<ExitCode> {
         database: options.database,
         purge: options.purge,
         matchers: options.matchers,
+        parse: options.parse,
         output: options.output,
         format: options.format,
         no_export: options.no_export,
@@ -122,6 +124,7 @@ fn apply(options: &cli::Watch, config: &mut Config) -> Result<()> {
     }
     config.database.purge |= options.purge;
     config.matchers = options.matchers.or(config.matchers);
+    config.parse = options.parse.unwrap_or(config.parse);
     if let Some(output) = &options.output {
         config.output.clone_from(output);
     }

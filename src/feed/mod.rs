@@ -15,20 +15,23 @@ pub mod recorder;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::batch::{AHEAD, BatchSender, Closed, GapEvent, now_micros};
+use crate::batch::{AHEAD, BatchSender, Closed, Content, GapEvent, now_micros};
 use crate::stats::FeedStats;
-use crate::update::{Message, UpdateReader};
+pub use crate::update::MAX_NAMES;
+use crate::update::{Message, Parse, Scanned, Scanner, UpdateReader};
 
 pub use outlets::{Outlet, Outlets};
 
-/// Names of one certificate that are read. Real ones have a few hundred at most; the 700,000 that
-/// fit into the largest frame would keep a matcher busy for seconds and cost 400 MB.
-pub const MAX_NAMES: usize = 100_000;
+/// One frame in so many is read by the judge, too, and compared: a server whose frames the scan
+/// reads wrongly is found out within seconds, for a fiftieth of the scan's own cost.
+const SAMPLED: u64 = 1000;
 
 /// Reads frames, counts what they are, and packs names and frames into batches.
 #[derive(Debug)]
 pub struct Intake {
     reader: UpdateReader,
+    /// None where everything is read strictly.
+    scanner: Option<Scanner>,
     stats: Arc<FeedStats>,
     out: BatchSender,
     /// Frames received so far: how far this feed has been read.
@@ -40,7 +43,19 @@ impl Intake {
     /// read before.
     #[must_use]
     pub fn new(stats: Arc<FeedStats>, out: BatchSender, position: u64) -> Self {
-        Self { reader: UpdateReader::default(), stats, out, position }
+        Self { reader: UpdateReader::default(), scanner: None, stats, out, position }
+    }
+
+    /// Lets the names be read as `parse` says.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn parsing(mut self, parse: Parse) -> Result<Self, Closed> {
+        if parse == Parse::Fast {
+            self.out.change_content(Content::Scanned(Arc::clone(&self.stats)))?;
+            self.scanner = Some(Scanner::default());
+        }
+        Ok(self)
     }
 
     /// The feed's counters.
@@ -62,19 +77,24 @@ impl Intake {
         self.position += 1;
         self.stats.frames.add(1);
         self.stats.bytes.add(frame.len() as u64);
-        let Self { reader, stats, out, position } = self;
+        let Self { reader, scanner, stats, out, position } = self;
+        let scanned = match scanner {
+            Some(scanner) if stats.is_scan_trusted() => {
+                scanner.scan(frame).filter(|scanned| scanned.len() <= MAX_NAMES)
+            }
+            _ => None,
+        };
+        if let Some(scanned) = &scanned
+            && *position % SAMPLED != 0
+        {
+            return take_scanned(stats, out, *position, frame, scanned);
+        }
+        let mut agree = scanned.is_none();
         let outcome = reader.read(frame, |message| match message {
             Message::Update(names) => {
+                agree = scanned.is_none_or(|scanned| scanned.iter().eq(names.iter()));
                 stats.updates.add(1);
-                if let Some(seen) = names.seen() {
-                    // One writer, so no lost update between load and store. The clock is read last,
-                    // being the dearest of the three.
-                    if seen > stats.newest_seen.load(Ordering::Relaxed)
-                        && seen <= now_micros() + AHEAD
-                    {
-                        stats.newest_seen.store(seen, Ordering::Relaxed);
-                    }
-                }
+                note_seen(stats, names.seen());
                 let mut all = names.iter();
                 let read = all.by_ref().take(MAX_NAMES).inspect(|_| stats.names.add(1));
                 let pushed = out.push(*position, frame, read);
@@ -94,6 +114,9 @@ impl Intake {
                 out.push_frame(*position, frame)
             }
         });
+        if !agree {
+            self.stats.dispute(frame);
+        }
         outcome.unwrap_or_else(|fault| {
             self.stats.refuse(fault);
             self.out.push_frame(self.position, frame)
@@ -128,6 +151,37 @@ impl Intake {
     /// [`Closed`] when no matcher is left.
     pub fn close_gap(&mut self, at: i64) -> Result<(), Closed> {
         self.out.gap(GapEvent::Closed { at })
+    }
+}
+
+/// Takes in a frame whose names the scan has found.
+fn take_scanned(
+    stats: &FeedStats,
+    out: &mut BatchSender,
+    position: u64,
+    frame: &[u8],
+    scanned: &Scanned<'_>,
+) -> Result<(), Closed> {
+    stats.updates.add(1);
+    stats.scanned.add(1);
+    stats.names.add(scanned.len() as u64);
+    // Looked for once a batch: at the rate of a live server that is nearly every frame, and lag is
+    // told in seconds.
+    if out.is_empty() {
+        note_seen(stats, scanned.seen());
+    }
+    out.push(position, frame, scanned.iter())
+}
+
+/// Notes when a server has seen an entry, if it is the newest one.
+fn note_seen(stats: &FeedStats, seen: Option<i64>) {
+    // One writer, so no lost update between load and store. The clock is read last, being the
+    // dearest of the three.
+    if let Some(seen) = seen
+        && seen > stats.newest_seen.load(Ordering::Relaxed)
+        && seen <= now_micros() + AHEAD
+    {
+        stats.newest_seen.store(seen, Ordering::Relaxed);
     }
 }
 

@@ -18,6 +18,7 @@ mod verify;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -34,8 +35,8 @@ use crate::batch::{self, AHEAD, Batch, Content};
 use crate::ctlog::{self, LogName};
 use crate::domain;
 use crate::matched::{Hit, Matched, MatchedDomain, Source};
-use crate::stats::MatcherStats;
-use crate::update::{Evidence, UpdateReader};
+use crate::stats::{FeedStats, MatcherStats};
+use crate::update::{Evidence, Judged, UpdateReader};
 use engine::domain_at;
 
 /// A name that was dropped, in [`Block::name_domains`].
@@ -149,7 +150,7 @@ impl Matcher {
     /// How the batch was read, and of what was read again, what came of it.
     fn source(&self, batch: &Batch) -> Source {
         let log = match &batch.content {
-            Content::Updates | Content::Entries(_) => return Source::Whole,
+            Content::Updates | Content::Scanned(_) | Content::Entries(_) => return Source::Whole,
             Content::Names(_) => return Source::NamesAlone,
             Content::Again(log) => log,
         };
@@ -182,19 +183,31 @@ impl Matcher {
     fn gather_rows(&mut self, batch: &Batch, matched: &mut Matched) {
         let Self { block, hits, reader, .. } = self;
         let mut rest = hits.as_slice();
+        let mut disputed = Vec::new();
         while let Some((domain, _)) = rest.first() {
             let update = block.updates[*domain as usize];
             let of_update = rest.partition_point(|(d, _)| block.updates[*d as usize] == update);
             let (ours, others) = rest.split_at(of_update);
             rest = others;
             let source = batch.update(update as usize);
-            let certificate =
-                evidence(reader, &batch.content, source.frame()).map(|mut evidence| {
-                    // Nothing would ever count as seen later.
-                    evidence.seen = evidence.seen.filter(|seen| *seen <= batch.received + AHEAD);
-                    matched.certificates.push(evidence);
-                    matched.certificates.len() as u32 - 1
-                });
+            let evidence = match &batch.content {
+                Content::Scanned(feed) => match judged(reader, feed, &source) {
+                    Some(Judged::Agreed(evidence)) => evidence.map(|evidence| *evidence),
+                    Some(Judged::Others(names)) => {
+                        disputed
+                            .push(Batch::of_one(source.frame(), names.iter().map(String::as_str)));
+                        continue;
+                    }
+                    None => continue,
+                },
+                content => evidence(reader, content, source.frame()),
+            };
+            let certificate = evidence.map(|mut evidence| {
+                // Nothing would ever count as seen later.
+                evidence.seen = evidence.seen.filter(|seen| *seen <= batch.received + AHEAD);
+                matched.certificates.push(evidence);
+                matched.certificates.len() as u32 - 1
+            });
             let rows = block.rows(ours, certificate);
             let first = matched.rows.len();
             matched.rows.extend(rows.rows);
@@ -212,13 +225,35 @@ impl Matcher {
                 row.names_as_seen.dedup();
             }
         }
+        // Matched anew, by the names that the judge has read.
+        for batch in disputed {
+            self.block.fill(&batch, &self.stats);
+            self.find_hits();
+            self.gather_rows(&batch, matched);
+        }
     }
+}
+
+/// What the judge makes of an update that has matched, if it takes it for one at all.
+fn judged(
+    reader: &mut UpdateReader,
+    feed: &FeedStats,
+    update: &batch::Update<'_>,
+) -> Option<Judged> {
+    let judged = reader.judge(update.frame(), update.names()).ok();
+    if !matches!(judged, Some(Judged::Agreed(_))) {
+        feed.dispute(update.frame());
+    }
+    if judged.is_none() {
+        feed.refused_late.fetch_add(1, Ordering::Relaxed);
+    }
+    judged
 }
 
 /// What a frame says about its certificate, if anything.
 fn evidence(reader: &mut UpdateReader, content: &Content, frame: &[u8]) -> Option<Evidence> {
     match content {
-        Content::Updates => reader.evidence(frame),
+        Content::Updates | Content::Scanned(_) => reader.evidence(frame),
         Content::Entries(log) | Content::Again(log) => {
             let (index, entry) = ctlog::read_frame(frame).ok()?;
             let name = LogName { name: &log.name, url: &log.url };

@@ -76,10 +76,19 @@ impl Collector for Scrape {
 impl Scrape {
     fn feeds(&self, out: &mut Out<'_, '_>) -> fmt::Result {
         type Count = (&'static str, &'static str, fn(&FeedStats) -> u64);
-        let counts: [Count; 8] = [
+        let counts: [Count; 11] = [
             ("frames", "Frames and log entries received, of every kind", |f| f.frames.get()),
             ("received_bytes", "Bytes of frames received", |f| f.bytes.get()),
             ("certificates", "Certificate updates read", |f| f.updates.get()),
+            ("scanned_frames", "Certificate updates whose names the scan found", |f| {
+                f.scanned.get()
+            }),
+            ("disputed_frames", "Frames that the scan and the judge read differently", |f| {
+                f.disputed.load(Ordering::Relaxed)
+            }),
+            ("refused_late_frames", "Frames with a match that the judge refused", |f| {
+                f.refused_late.load(Ordering::Relaxed)
+            }),
             ("names", "Names in certificates, before sanitising", |f| f.names.get()),
             ("surplus_names", "Names left unread, their certificates having too many", |f| {
                 f.surplus_names.get()

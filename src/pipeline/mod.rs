@@ -37,6 +37,7 @@ use crate::record::Record;
 use crate::stats::{MatcherStats, RecorderStats, Stats};
 use crate::stop::Stop;
 use crate::store::{Announce, Store, Unverified, Writer};
+use crate::update::Parse;
 
 use crew::{Crew, OnError, Worker};
 use status::Status;
@@ -89,7 +90,9 @@ impl Source {
         let intake = || -> Result<Intake> {
             let outlet = outlets.open(&name, can_wait, Content::Updates)?;
             let position = outlet.applied.unwrap_or_default().position;
-            Ok(Intake::new(outlet.stats, outlet.out, position))
+            Intake::new(outlet.stats, outlet.out, position)
+                .parsing(shared.parse)
+                .map_err(|_closed| Error::failed("the matchers ended before the feeds began"))
         };
         let shared = shared.clone();
         Ok(match self {
@@ -128,6 +131,7 @@ struct Shared {
     backlog: Arc<Backlog>,
     stop: Arc<Stop>,
     stats: Arc<Stats>,
+    parse: Parse,
     console: Console,
     /// The newest tree head of every CT log that was read before.
     tree_heads: Arc<HashMap<String, TreeHead>>,
@@ -156,6 +160,8 @@ fn left_to_verify(database: PathBuf) -> ctlog::Left {
 pub struct Pipeline {
     /// Where certificates come from.
     pub sources: Vec<Source>,
+    /// Who reads the names of certstream frames.
+    pub parse: Parse,
     /// The compiled rules.
     pub engine: Arc<Engine>,
     /// The opened database, its run begun.
@@ -207,6 +213,7 @@ impl Pipeline {
             backlog: Arc::new(Backlog::new(self.backlog)),
             stop: self.stop,
             stats: self.stats,
+            parse: self.parse,
             console: self.console,
             tree_heads: Arc::new(self.store.tree_heads()?),
             given_up: Arc::new(self.store.given_up()?),

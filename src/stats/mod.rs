@@ -34,6 +34,9 @@ impl Counter {
     }
 }
 
+/// Bytes that are shown of a frame in dispute.
+const DISPUTED: usize = 300;
+
 /// Index of a feed within this run, in the order in which the feeds began.
 pub type FeedIndex = u16;
 
@@ -50,6 +53,14 @@ pub struct FeedStats {
     pub bytes: Counter,
     /// Certificate updates (and domains-only messages) among them.
     pub updates: Counter,
+    /// Of those, the ones whose names the scan found, so that nobody has read the rest of them.
+    pub scanned: Counter,
+    /// Frames in which the scan and the judge read different names. Written by the feed and by
+    /// matchers; the scan is trusted while it is 0.
+    pub disputed: AtomicU64,
+    /// Frames with a match that the judge refused after the scan had found names in them. Written
+    /// by matchers.
+    pub refused_late: AtomicU64,
     /// Names in those, before sanitising.
     pub names: Counter,
     /// Names left unread, since their certificates had more than anyone reads.
@@ -93,6 +104,27 @@ impl FeedStats {
     #[must_use]
     pub fn named(name: impl Into<String>, can_wait: bool) -> Self {
         Self { name: name.into(), can_wait, ..Self::default() }
+    }
+
+    /// Whether the scan has read every frame as the judge did, of those both have read.
+    #[must_use]
+    pub fn is_scan_trusted(&self) -> bool {
+        self.disputed.load(Ordering::Relaxed) == 0
+    }
+
+    /// Counts a frame that the scan and the judge read differently; the scan is trusted no more.
+    /// The first one is logged.
+    pub fn dispute(&self, frame: &[u8]) {
+        if self.disputed.fetch_add(1, Ordering::Relaxed) == 0 {
+            log::warn!(
+                "{}: the quick scan and the JSON parser read different names from a frame; from \
+                 here on this feed is parsed strictly (as with `engine.parse: strict`), and frames \
+                 the scan read alone since the start may have been read wrongly. The frame begins \
+                 {}",
+                self.name,
+                frame[..frame.len().min(DISPUTED)].escape_ascii()
+            );
+        }
     }
 
     /// Counts a refused frame.

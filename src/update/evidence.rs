@@ -130,7 +130,11 @@ pub(super) fn members<'t, 'f>(
 
 /// Source time in microseconds since the Unix epoch: servers write seconds with a fraction.
 pub(super) fn micros(value: &Value<'_, '_>) -> Option<i64> {
-    let seconds = value.cast_f64()?;
+    showable_micros(value.cast_f64()?)
+}
+
+/// Seconds since the Unix epoch as microseconds, if they tell a time.
+pub(super) fn showable_micros(seconds: f64) -> Option<i64> {
     // Zero and below mean "not known". The range check also refuses what is no number.
     let showable = seconds > 0.0 && seconds < *SHOWABLE.end() as f64;
     showable.then(|| (seconds * 1e6).round() as i64)

@@ -5,6 +5,7 @@
 
 mod evidence;
 mod fault;
+mod scan;
 
 use std::fmt;
 
@@ -16,10 +17,15 @@ use evidence::members;
 pub use evidence::{Evidence, MAX_TEXT};
 pub(crate) use evidence::{MAX_SERIAL, SHOWABLE, issuer_text};
 pub use fault::FrameFault;
+pub use scan::{Scanned, Scanner};
 
 /// Bytes a frame may have. The largest certificates make frames of some 100 KB; beyond this a
 /// frame is refused, on a socket as in a capture, so that a hostile source cannot take memory.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// Names of one certificate that are read. Real ones have a few hundred at most; the 700,000 that
+/// fit into the largest frame would keep a matcher busy for seconds and cost 400 MB.
+pub const MAX_NAMES: usize = 100_000;
 
 /// How deep objects and arrays may nest. Real frames reach 6.
 pub const MAX_DEPTH: usize = 128;
@@ -27,6 +33,17 @@ pub const MAX_DEPTH: usize = 128;
 /// Bytes of a frame, and tokens in it, up to which the buffers are kept for the next frame.
 const KEPT_BYTES: usize = 256 * 1024;
 const KEPT_TOKENS: usize = 32 * 1024;
+
+/// Who reads the names of a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parse {
+    /// The scan, where it understands the frame; simd-json all others, and each frame from which
+    /// something is stored.
+    #[default]
+    Fast,
+    /// simd-json, every frame.
+    Strict,
+}
 
 /// What a frame turned out to be.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +83,15 @@ impl fmt::Debug for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
+}
+
+/// What simd-json makes of a frame whose names the scan has found.
+#[derive(Debug)]
+pub enum Judged {
+    /// Its names are these; with its evidence, unless it is a domains-only message.
+    Agreed(Option<Box<Evidence>>),
+    /// Its names are others.
+    Others(Vec<String>),
 }
 
 /// Reads frames into buffers that it keeps from one to the next.
@@ -123,6 +149,31 @@ impl UpdateReader {
             _ => None,
         };
         self.parse(frame, read).ok().flatten()
+    }
+
+    /// Reads a frame that passes for an update with these `names`, all of them or the first
+    /// [`MAX_NAMES`].
+    ///
+    /// # Errors
+    /// Why the frame is refused.
+    pub fn judge<'n>(
+        &mut self,
+        frame: &[u8],
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Judged, FrameFault> {
+        self.parse(frame, |root| {
+            let found: Vec<&str> = match message(&root) {
+                Message::Update(found) => found.iter().take(MAX_NAMES).collect(),
+                Message::Heartbeat | Message::Unknown | Message::Blank => Vec::new(),
+            };
+            if !found.iter().copied().eq(names) {
+                return Judged::Others(found.into_iter().map(str::to_owned).collect());
+            }
+            Judged::Agreed(match message_parts(&root) {
+                (Some("certificate_update"), Some(data)) => Some(Box::new(Evidence::of(&data))),
+                _ => None,
+            })
+        })
     }
 
     /// Parses `frame` and hands its value to `take`.

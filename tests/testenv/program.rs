@@ -86,6 +86,13 @@ impl Folder {
         std::fs::create_dir_all(&temporary).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_certstream"));
         command.args(words).current_dir(self.0.path()).env("TMPDIR", temporary);
+        // Runs whole tests in another mode than the default: see `tests/README.md`.
+        if let Ok(parse) = std::env::var("CERTSTREAM_TESTS_PARSE")
+            && ["watch", "replay", "record"].contains(&words.first().copied().unwrap_or_default())
+            && !words.contains(&"--parse")
+        {
+            command.args(["--parse", &parse]);
+        }
         for name in ["RUST_LOG"].iter().chain(&PROXIES) {
             command.env_remove(name);
         }
