@@ -5,6 +5,7 @@
 
 mod certstream;
 mod ct;
+mod engine;
 mod observe;
 
 use std::fs;
@@ -18,6 +19,7 @@ use crate::yaml::{Document, Field, Table};
 
 pub use certstream::{MODES, Mode, SecretPlace, Server};
 pub use ct::{CHROME, Ct, CtSource, LogListPlace, Start, Verification};
+pub use engine::Engine;
 
 /// Where a config is looked for when none is named. The second is the ancestor's.
 const PLACES: [&str; 2] = ["config.yaml", "input/config.yaml"];
@@ -66,10 +68,8 @@ pub struct Config {
     pub output: PathBuf,
     /// The database.
     pub database: Database,
-    /// Matcher threads; none: one less than the cores, at least one.
-    pub matchers: Option<usize>,
-    /// Who reads the names of certstream frames.
-    pub parse: Parse,
+    /// How many threads match, where threads run, who reads the names of frames.
+    pub engine: Engine,
     /// Where metrics and health are served; none: nowhere.
     pub listen: Option<SocketAddr>,
     /// Whether to export when the run ends.
@@ -137,8 +137,7 @@ impl Config {
                 cache: 16 << 20,
                 backlog: 256 << 20,
             },
-            matchers: None,
-            parse: Parse::default(),
+            engine: Engine::default(),
             listen: None,
             export_on_exit: true,
             export_format: Format::Text,
@@ -207,12 +206,7 @@ impl Config {
         if let Some(database) = root.get("database") {
             config.database.read(&database.table(&DATABASE_KEYS)?, &folder)?;
         }
-        if let Some(engine) = root.get("engine") {
-            let engine = engine.table(&["matchers", "parse"])?;
-            let matchers = engine.get("matchers");
-            config.matchers = matchers.map(|field| read_matchers(&field)).transpose()?;
-            set(&mut config.parse, engine.get("parse"), |field| field.one_of(&PARSES))?;
-        }
+        set(&mut config.engine, root.get("engine"), engine::read)?;
         set(&mut config.listen, root.get("observe"), observe::read)?;
         if let Some(export) = root.get("export") {
             let export = export.table(&EXPORT_KEYS)?;
@@ -243,16 +237,6 @@ impl Database {
         set(&mut self.cache, table.get("cache"), |field| field.size())?;
         set(&mut self.backlog, table.get("backlog"), |field| field.size())
     }
-}
-
-fn read_matchers(field: &Field<'_>) -> Result<usize> {
-    let matchers = field.number(1)?;
-    if matchers > MAX_MATCHERS {
-        return Err(field
-            .fault(format!("at most {MAX_MATCHERS} matchers can run"))
-            .remedy("leave it out: one less than the cores is the default"));
-    }
-    Ok(matchers)
 }
 
 /// Replaces a default by what a field says, if it stands there.
@@ -341,7 +325,7 @@ mod tests {
         assert_eq!(config.allow, ["example.com"]);
         assert_eq!(config.database.synchronous, Synchronous::Full);
         assert_eq!((config.database.cache, config.database.backlog), (8 << 20, 1 << 20));
-        assert_eq!(config.matchers, Some(3));
+        assert_eq!(config.engine.matchers, Some(3));
         assert_eq!((config.export_on_exit, config.export_format), (false, Format::Csv));
         assert_eq!(config.output, folder.path().join("certstream.txt"));
     }
@@ -384,6 +368,15 @@ mod tests {
             (
                 "certstream: {anchor: end}\n",
                 ":1:22: certstream.anchor: `end` is not known here\n  remedy: write one of: search, start",
+            ),
+            (
+                "engine: {pin: {writer: 3-1}}\n",
+                ":1:24: engine.pin.writer: `3-1` is no list of cores\n  \
+                 remedy: write it as taskset -c does, for example '2-3' or '0,4'",
+            ),
+            (
+                "engine: {pin: {feeds: 1023}}\n",
+                ":1:23: engine.pin.feeds: this machine does not let CertStream run on core 1023",
             ),
             ("engine: {matchers: 1025}\n", ":1:20: engine.matchers: at most 1024 matchers can run"),
             (

@@ -17,6 +17,7 @@
 //! stages together, which do not know each other. Buffers return to the feeds through a channel
 //! of their own. Shutdown is channel closure flowing the same way as the data.
 
+pub mod cores;
 pub mod error;
 pub mod stop;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certstream::console::Console;
+use certstream::cores::Pins;
 use certstream::feed::certstream::Settings;
 use certstream::matcher::Engine;
 use certstream::pipeline::{Pipeline, Source, counters};
@@ -123,6 +124,7 @@ fn pipeline(
     server.timings.longest_pause = server.timings.pause;
     Pipeline {
         parse: Parse::default(),
+        pins: Pins::default(),
         sources: vec![Source::Certstream(vec![server])],
         engine,
         store,

@@ -38,6 +38,7 @@ mod log_proofs;
 mod log_server;
 mod lost_writer;
 mod observe;
+mod pinning;
 mod real_frames;
 mod record;
 mod refusals;

@@ -115,7 +115,8 @@ fn object(
         }
         if n < usize::from(others) {
             let name = [format!("k{n}"), format!("k{n}\\\""), format!("{{{n}")];
-            key(out, choices, &name[usize::from(choices.next()) % 3]);
+            let spelling = usize::from(choices.next()) % name.len();
+            key(out, choices, &name[spelling]);
             value(choices, depth + 1, out);
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::console::Console;
+use crate::cores::Pins;
 use crate::domain::NameFault;
 use crate::error::{Error, ExitCode, Result};
 use crate::feed::MAX_NAMES;
@@ -37,6 +38,8 @@ pub struct Run {
     pub backlog: usize,
     /// Matcher threads; none: one less than the cores, at least one.
     pub matchers: Option<usize>,
+    /// Where threads run.
+    pub pins: Pins,
     /// How matches are shown on stdout: none, text or JSON.
     pub show: Option<Show>,
     /// A folder to delete where the run is broken off: nobody else is left to do it then.
@@ -91,6 +94,7 @@ impl Run {
         let outcome = Pipeline {
             sources: self.sources,
             parse: self.parse,
+            pins: self.pins,
             engine: self.engine,
             store: self.store,
             backlog: self.backlog,

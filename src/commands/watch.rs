@@ -58,11 +58,12 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
     let finished = Run {
         command: if capture.is_some() { "record" } else { "watch" },
         sources,
-        parse: config.parse,
+        parse: config.engine.parse,
         engine,
         store,
         backlog: config.database.backlog,
-        matchers: config.matchers,
+        matchers: config.engine.matchers,
+        pins: config.engine.pins,
         show: (!options.quiet)
             .then_some(Show { json: options.json, every_sighting: options.every_sighting }),
         scratch: None,
@@ -123,8 +124,8 @@ fn apply(options: &cli::Watch, config: &mut Config) -> Result<()> {
         config.database.filename.clone_from(database);
     }
     config.database.purge |= options.purge;
-    config.matchers = options.matchers.or(config.matchers);
-    config.parse = options.parse.unwrap_or(config.parse);
+    config.engine.matchers = options.matchers.or(config.engine.matchers);
+    config.engine.parse = options.parse.unwrap_or(config.engine.parse);
     if let Some(output) = &options.output {
         config.output.clone_from(output);
     }

@@ -27,6 +27,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use crate::backlog::Backlog;
 use crate::batch::{Batch, Content, Frames, TreeHead};
 use crate::console::Console;
+use crate::cores::{CoreList, Pins};
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
 use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
@@ -132,6 +133,7 @@ struct Shared {
     stop: Arc<Stop>,
     stats: Arc<Stats>,
     parse: Parse,
+    pins: Pins,
     console: Console,
     /// The newest tree head of every CT log that was read before.
     tree_heads: Arc<HashMap<String, TreeHead>>,
@@ -162,6 +164,8 @@ pub struct Pipeline {
     pub sources: Vec<Source>,
     /// Who reads the names of certstream frames.
     pub parse: Parse,
+    /// Where threads run.
+    pub pins: Pins,
     /// The compiled rules.
     pub engine: Arc<Engine>,
     /// The opened database, its run begun.
@@ -214,6 +218,7 @@ impl Pipeline {
             stop: self.stop,
             stats: self.stats,
             parse: self.parse,
+            pins: self.pins,
             console: self.console,
             tree_heads: Arc::new(self.store.tree_heads()?),
             given_up: Arc::new(self.store.given_up()?),
@@ -328,7 +333,8 @@ fn start_writer(
         Arc::clone(&shared.backlog),
         announce,
     );
-    crew.start("writer".to_owned(), OnError::Stop, move || writer.run(&matched))
+    let work = pinned(&shared.pins.writer, move || writer.run(&matched));
+    crew.start("writer".to_owned(), OnError::Stop, work)
 }
 
 fn start_matchers(
@@ -343,11 +349,12 @@ fn start_matchers(
         let matcher =
             Matcher::new(Arc::clone(engine), Arc::clone(stats), Arc::clone(&shared.backlog));
         let ends = (batches.clone(), Arc::clone(matched), empties.clone());
-        crew.start(format!("matcher-{index}"), OnError::Stop, move || {
+        let work = pinned(&shared.pins.matchers, move || {
             let (batches, matched, empties) = ends;
             matcher.run(&batches, &matched, &empties);
             Ok(())
-        })
+        });
+        crew.start(format!("matcher-{index}"), OnError::Stop, work)
     };
     shared.stats.matchers.iter().enumerate().map(start).collect()
 }
@@ -384,8 +391,24 @@ fn start_feeds(
     let outlets = Arc::new(outlets);
     let mut feeds = Vec::with_capacity(sources.len());
     for (index, source) in sources.into_iter().enumerate() {
-        let reading = source.reading(&outlets, shared)?;
+        let reading = pinned(&shared.pins.feeds, source.reading(&outlets, shared)?);
         feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, reading)?);
     }
     Ok(feeds)
+}
+
+/// `work` that begins by keeping its thread, and those it starts, to `cores`. Where the kernel
+/// refuses, the work is done wherever it may run.
+fn pinned<T, W: FnOnce() -> Result<T>>(
+    cores: &Option<CoreList>,
+    work: W,
+) -> impl FnOnce() -> Result<T> + use<T, W> {
+    let cores = cores.clone();
+    move || {
+        if let Some(Err(error)) = cores.map(|cores| cores.keep_this_thread()) {
+            let thread = std::thread::current();
+            log::warn!("{} is not pinned: {error}", thread.name().unwrap_or_default());
+        }
+        work()
+    }
 }
