@@ -4,6 +4,7 @@
 //! views of an internationalised domain. Knows nothing of certificates or rules.
 
 mod look_alike;
+mod punycode;
 mod views;
 
 use std::borrow::Cow;

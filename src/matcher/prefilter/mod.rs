@@ -116,9 +116,7 @@ impl Prefilter {
             while domain > 0 && ends[domain - 1] as usize >= at {
                 domain -= 1;
             }
-            if (ends[domain] as usize) < at {
-                domain += gallop(&ends[domain..], at);
-            }
+            domain += gallop(&ends[domain..], at);
             let index = domain as u32;
             found.extend(self.table.rules(literal).iter().map(|rule| (index, *rule)));
         });
@@ -157,9 +155,12 @@ impl Prefilter {
     }
 }
 
-/// How many of the ascending `ends` lie before `at`, of which there is at least one.
-fn gallop(ends: &[u32], at: usize) -> usize {
+/// How many of the ascending `ends` lie before `at`; fast where they are few.
+pub fn gallop(ends: &[u32], at: usize) -> usize {
     let before = |end: &u32| (*end as usize) < at;
+    if !ends.first().is_some_and(before) {
+        return 0;
+    }
     let mut reach = 1;
     while ends.get(reach).is_some_and(before) {
         reach *= 2;
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn galloping_counts_what_lies_before() {
         let ends: Vec<u32> = (1..100).map(|n| n * 3).collect();
-        for at in 4..=297 {
+        for at in 0..=300 {
             let expected = ends.iter().filter(|end| (**end as usize) < at).count();
             assert_eq!(gallop(&ends, at), expected, "{at}");
         }
