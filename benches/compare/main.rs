@@ -26,7 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 7;
 const DOMAINS: usize = 200_000;
-const TURNS_ALONE: usize = 100;
+const TURNS_ALONE: usize = 400;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -120,12 +120,6 @@ fn alone(count: usize, hit: f64, all: bool) {
     let rules = if all { rules } else { corpus::with_literal(&rules) };
     let engine = Engine::build(rules).expect("builds");
     let blocks = corpus::blocks(&engine, &corpus::domains(400_000), DOMAINS, hit);
-    if let Ok(path) = std::env::var("DUMP") {
-        let l: Vec<u8> = engine.literals().flat_map(|l| [l, b"\n"].concat()).collect();
-        std::fs::write(format!("{path}/lits-{count}.txt"), l).unwrap();
-        let l: Vec<u8> = blocks.iter().flat_map(|b| b.text.bytes()).collect();
-        std::fs::write(format!("{path}/names-{count}-{hit}.txt"), l).unwrap();
-    }
     println!("{:?}, {} literals", engine.regime(), engine.literals().len());
     let mut ours = Contender::engine("ours".to_owned(), engine);
     let times = (0..TURNS_ALONE)
@@ -152,6 +146,7 @@ fn growth() {
         let regime = match engine.regime() {
             Regime::Packed => "packed",
             Regime::Dense => "dense",
+            Regime::Buckets(_) => "buckets",
             Regime::Grams(_) => "grams",
         };
         let literals = engine.literals().len();

@@ -132,6 +132,8 @@ impl Forms {
             return false;
         }
         let starts = (self.unicode.len(), self.look_alike.len());
+        // What is not ASCII comes in the case of its form.
+        let is_lower = !base.bytes().any(|byte| byte.is_ascii_uppercase());
         let mut rest = base;
         let mut place = 0;
         for (at, c) in &self.insertions {
@@ -144,9 +146,10 @@ impl Forms {
             place = at + 1;
         }
         self.push(rest);
-        // What is not ASCII came in the case of its form.
-        self.unicode[starts.0..].make_ascii_lowercase();
-        self.look_alike[starts.1..].make_ascii_lowercase();
+        if !is_lower {
+            self.unicode[starts.0..].make_ascii_lowercase();
+            self.look_alike[starts.1..].make_ascii_lowercase();
+        }
         true
     }
 

@@ -10,12 +10,17 @@ use super::{look_alike, lower_case};
 const SLOTS: usize = 1024;
 /// Bytes of either form that a slot has space for; few characters become more.
 const SPACE: usize = 14;
+/// Characters of which is remembered whether they stay as they are, one bit each: ideographs and
+/// syllables do, and are too many for the slots.
+const PLANE: usize = 0x1_0000;
 
 /// The characters met so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shown {
-    /// None before the first character.
+    /// None before the first character; so the rest.
     slots: Vec<Slot>,
+    /// By character: whether it is known to be the same in both forms.
+    stay: Vec<u64>,
 }
 
 /// One character's forms.
@@ -50,6 +55,12 @@ impl Text {
 impl Shown {
     /// Appends `c`, which is not ASCII, in its two forms.
     pub(super) fn push(&mut self, c: char, unicode: &mut String, alike: &mut String) {
+        let (word, bit) = (c as usize / 64, 1 << (c as usize % 64));
+        if self.stay.get(word).is_some_and(|word| word & bit != 0) {
+            unicode.push(c);
+            alike.push(c);
+            return;
+        }
         let at = c as usize % SLOTS;
         if let Some(slot) = self.slots.get(at)
             && slot.character == c
@@ -62,8 +73,14 @@ impl Shown {
         unicode.extend(lower_case(c));
         look_alike::write(&unicode[starts.0..], alike);
         self.slots.resize(SLOTS, Slot::default());
-        let texts = Text::new(&unicode[starts.0..]).zip(Text::new(&alike[starts.1..]));
-        if let Some((unicode, look_alike)) = texts {
+        self.stay.resize(PLANE / 64, 0);
+        let (unicode, alike) = (&unicode[starts.0..], &alike[starts.1..]);
+        if let Some(word) = self.stay.get_mut(word)
+            && unicode == alike
+            && unicode.chars().eq([c])
+        {
+            *word |= bit;
+        } else if let Some((unicode, look_alike)) = Text::new(unicode).zip(Text::new(alike)) {
             self.slots[at] = Slot { character: c, unicode, look_alike };
         }
     }

@@ -4,12 +4,17 @@
 //! and the choice of how. Contract: false positives allowed, false negatives never. Which literals
 //! a rule needs is `literal`'s business; whether a candidate matches is `verify`'s.
 //!
-//! There are three ways to search, each called a regime. They find the same; [`Regime::choose`]
+//! There are four ways to search, each called a regime. They find the same; [`Regime::choose`]
 //! is the one place that says which set of literals gets which, and why.
 
+mod bitmap;
+mod buckets;
 mod dense;
 mod grams;
+mod index;
+mod level;
 mod packed;
+mod spots;
 mod table;
 
 #[cfg(test)]
@@ -18,17 +23,22 @@ mod equality;
 use crate::error::Result;
 use crate::rule::RuleIndex;
 
+use buckets::Buckets;
 use dense::Dense;
 use grams::Grams;
-pub use grams::Level;
+pub use level::Level;
 use packed::Packed;
 use table::{LiteralIndex, Table};
 
 /// A domain of the block (by its index) and a rule that it may match.
 pub type Candidate = (u32, RuleIndex);
 
-/// Literals up to which [`Regime::Packed`] is the fastest.
+/// Literals up to which [`Regime::Packed`] is faster than [`Regime::Grams`].
 const MAX_PACKED: usize = 32;
+/// Literals up to which [`Regime::Buckets`] is the fastest. A table for all of ASCII tells one byte
+/// from each other, and so four times as many literals as one for either half of a byte.
+const MAX_BUCKETS_AVX512: usize = 1024;
+const MAX_BUCKETS_AVX2: usize = 128;
 
 /// A way to find all literals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +49,8 @@ pub enum Regime {
     /// One Aho-Corasick automaton over everything. A table look-up a byte, whatever the literals:
     /// what the others are compared with, and what they fall back to.
     Dense,
+    /// A vector search for a fragment of each literal, sorted into a few buckets.
+    Buckets(Level),
     /// An index of a few bytes of each literal, looked up at every second or fourth byte.
     Grams(Level),
 }
@@ -49,13 +61,19 @@ impl Regime {
         if table.shortest() < grams::MIN_LENGTH {
             return Self::Dense;
         }
-        if table.len() <= MAX_PACKED { Self::Packed } else { Self::Grams(Level::best()) }
+        match (Level::best(), table.len()) {
+            (Level::Avx512, ..=MAX_BUCKETS_AVX512) => Self::Buckets(Level::Avx512),
+            (Level::Avx2, ..=MAX_BUCKETS_AVX2) => Self::Buckets(Level::Avx2),
+            (Level::Portable, ..=MAX_PACKED) => Self::Packed,
+            (level, _) => Self::Grams(level.min(Level::Avx2)),
+        }
     }
 
     /// Every regime that this processor can run.
     pub fn all() -> impl Iterator<Item = Self> {
-        let levels = Level::all().map(Self::Grams);
-        [Self::Packed, Self::Dense].into_iter().chain(levels)
+        let buckets = Level::all().filter(|l| *l > Level::Portable).map(Self::Buckets);
+        let grams = Level::all().filter(|l| *l < Level::Avx512).map(Self::Grams);
+        [Self::Packed, Self::Dense].into_iter().chain(buckets).chain(grams)
     }
 }
 
@@ -69,6 +87,7 @@ pub struct Prefilter {
 #[derive(Debug)]
 enum Search {
     Packed(Packed),
+    Buckets(Box<Buckets>),
     Dense(Dense),
     Grams(Grams),
 }
@@ -88,8 +107,11 @@ impl Prefilter {
         let short = table.shortest() < grams::MIN_LENGTH;
         let search = match regime.unwrap_or_else(|| Regime::choose(&table)) {
             Regime::Packed => Packed::new(&table)?.map(Search::Packed),
+            Regime::Buckets(level) if !short => {
+                Buckets::new(&table, level).map(Box::new).map(Search::Buckets)
+            }
             Regime::Grams(level) if !short => Some(Search::Grams(Grams::new(&table, level)?)),
-            Regime::Dense | Regime::Grams(_) => None,
+            Regime::Dense | Regime::Buckets(_) | Regime::Grams(_) => None,
         };
         let search = match search {
             Some(search) => search,
@@ -103,6 +125,7 @@ impl Prefilter {
         match &self.search {
             Search::Packed(_) => Regime::Packed,
             Search::Dense(_) => Regime::Dense,
+            Search::Buckets(buckets) => Regime::Buckets(buckets.level()),
             Search::Grams(grams) => Regime::Grams(grams.level()),
         }
     }
@@ -150,6 +173,7 @@ impl Prefilter {
         match &self.search {
             Search::Packed(packed) => packed.each(block, found),
             Search::Dense(dense) => dense.each(block, found),
+            Search::Buckets(buckets) => buckets.each(block, &self.table, found),
             Search::Grams(grams) => grams.each(block, &self.table, found),
         }
     }

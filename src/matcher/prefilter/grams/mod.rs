@@ -6,52 +6,25 @@
 //! the literal begins. What is looked up there is the first four bytes of the gram, a hash and a
 //! bit of a bitmap that stays in the L2 cache ([`sieve`]); one look for all lengths of literals.
 //! Of the few spots that pass, the whole gram is looked up in a second bitmap, then in buckets of
-//! fingerprints ([`index`]); what passes there is compared with the literal itself.
+//! fingerprints ([`Index`]); what passes there is compared with the literal itself.
 
-mod index;
+mod builder;
 mod sieve;
 #[cfg(target_arch = "x86_64")]
 mod sieve_avx2;
 
+use super::bitmap::Bitmap;
 use super::dense::Dense;
+use super::index::{Index, eight_bytes, hash};
+use super::level::Level;
+use super::spots::Spots;
 use super::table::{LiteralIndex, Table};
 use crate::error::Result;
-use index::{Builder, Index};
-use sieve::{Bitmap, CHUNK, REACH, Spots};
+use builder::Builder;
+use sieve::{CHUNK, REACH};
 
 /// Bytes of the shortest literal it takes.
 pub const MIN_LENGTH: usize = 2;
-
-/// Instructions that the sieve is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Those of every processor.
-    Portable,
-    /// Eight look-ups at once.
-    Avx2,
-}
-
-impl Level {
-    /// The levels that this processor has, from the slowest to the fastest.
-    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
-        [Self::Portable, Self::Avx2].into_iter().filter(|level| level.is_available())
-    }
-
-    /// The fastest level that this processor has.
-    pub fn best() -> Self {
-        Self::all().next_back().unwrap_or(Self::Portable)
-    }
-
-    fn is_available(self) -> bool {
-        match self {
-            Self::Portable => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 => false,
-        }
-    }
-}
 
 /// Bytes that are looked up at a spot.
 const KEY: usize = 4;
@@ -67,17 +40,6 @@ fn gram_length(literal: usize) -> usize {
         3.. => 3,
         _ => 2,
     }
-}
-
-/// The bits of a gram of so many bytes in the eight bytes that begin with it.
-const fn mask(gram: usize) -> u64 {
-    u64::MAX >> (64 - 8 * gram)
-}
-
-/// The hash of a gram, whose highest bits depend on all of it.
-#[inline(always)]
-const fn hash(gram: u64) -> u32 {
-    (gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
 /// A gram that may begin at a spot.
@@ -146,6 +108,8 @@ impl Grams {
     /// # Errors
     /// When there are more short literals than an automaton can number.
     pub fn new(table: &Table, level: Level) -> Result<Self> {
+        // Gathering from a larger vector brings nothing.
+        let level = level.min(Level::Avx2);
         let level = if level.is_available() { level } else { Level::Portable };
         let mut builder = Builder::new(table);
         for (literal, number) in table.literals().zip(0..) {
@@ -190,10 +154,13 @@ impl Grams {
         match self.level {
             Level::Portable => sieve::sift(&self.keys, block, at, spots),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `new` lets no level through that this processor does not have.
-            Level::Avx2 => unsafe { sieve_avx2::sift(&self.keys, block, at, spots) },
+            // SAFETY: `new` lets no level through that this processor does not have, and every
+            // processor with the higher one has the lower.
+            Level::Avx2 | Level::Avx512 => unsafe {
+                sieve_avx2::sift(&self.keys, block, at, spots)
+            },
             #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 => sieve::sift(&self.keys, block, at, spots),
+            Level::Avx2 | Level::Avx512 => sieve::sift(&self.keys, block, at, spots),
         }
     }
 
@@ -226,16 +193,6 @@ impl Grams {
     }
 }
 
-/// The bytes from `at` on, zeros where the block ends before the eighth.
-#[inline]
-fn eight_bytes(block: &[u8], at: usize) -> u64 {
-    let rest = block.get(at..).unwrap_or_default();
-    rest.first_chunk().map_or_else(
-        || rest.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)),
-        |bytes| u64::from_le_bytes(*bytes),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,13 +203,5 @@ mod tests {
             let gram = gram_length(length);
             assert!(gram + usize::from(gram >= KEY) <= length, "{length}");
         }
-    }
-
-    #[test]
-    fn bytes_behind_the_block_are_zeros() {
-        assert_eq!(eight_bytes(b"abcdefghi", 1), u64::from_le_bytes(*b"bcdefghi"));
-        assert_eq!(eight_bytes(b"abc", 1), u64::from_le_bytes(*b"bc\0\0\0\0\0\0"));
-        assert_eq!(eight_bytes(b"abc", 3), 0);
-        assert_eq!(eight_bytes(b"abc", 9), 0);
     }
 }
