@@ -9,7 +9,9 @@ use std::sync::OnceLock;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::nfa::thompson::{self, NFA};
-use regex_automata::{Input, MatchKind};
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
+use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::rule::{self, Syntax};
@@ -45,7 +47,8 @@ pub struct Verifier {
 
 #[derive(Debug)]
 enum Program {
-    Dense(dense::DFA<Vec<u32>>),
+    /// With the state in which every domain begins: nothing stands before it.
+    Dense(dense::DFA<Vec<u32>>, StateID),
     Lazy(lazy::DFA),
     Backtracking(fancy_regex::Regex),
     /// No engine could be made, although the pattern was checked at the start.
@@ -66,8 +69,8 @@ impl Verifier {
     /// Whether `domain` matches.
     pub fn verify(&self, domain: &str, cache: &mut Cache) -> Verdict {
         let found = match self.program.get_or_init(|| Program::make(&self.syntax)) {
-            // Neither DFA has bytes to quit at, so neither can fail.
-            Program::Dense(dfa) => dfa.try_search_fwd(&earliest(domain)).ok(),
+            Program::Dense(dfa, first) => return walked(dfa, *first, domain),
+            // The DFA has no bytes to quit at, so it cannot fail.
             Program::Lazy(dfa) => {
                 let states = cache.0.get_or_insert_with(|| Box::new(dfa.create_cache()));
                 dfa.try_search_fwd(states, &earliest(domain)).ok()
@@ -89,6 +92,26 @@ impl Verifier {
     }
 }
 
+/// Walks a domain to the first byte that decides. The crate's own search does the same for any
+/// part of any text, in twice the time.
+fn walked(dfa: &dense::DFA<Vec<u32>>, first: StateID, domain: &str) -> Verdict {
+    let mut state = first;
+    for byte in domain.bytes() {
+        state = dfa.next_state(state, byte);
+        if dfa.is_special_state(state) {
+            if dfa.is_match_state(state) {
+                return Verdict::Match;
+            }
+            if dfa.is_dead_state(state) {
+                return Verdict::NoMatch;
+            }
+        }
+    }
+    // A match is told one byte late.
+    let matched = dfa.is_match_state(dfa.next_eoi_state(state));
+    if matched { Verdict::Match } else { Verdict::NoMatch }
+}
+
 /// Stops at the first byte that decides: whether matters, not where.
 fn earliest(domain: &str) -> Input<'_> {
     Input::new(domain).earliest(true)
@@ -108,8 +131,10 @@ impl Program {
 
     fn automaton(hir: &Hir) -> Option<Self> {
         let nfa = compile(&[hir]).ok()?;
-        if let Some(dfa) = dense_dfa(&nfa, MatchKind::All, MAX_DENSE) {
-            return Some(Self::Dense(dfa));
+        if let Some(dfa) = dense_dfa(&nfa, MatchKind::All, MAX_DENSE)
+            && let Ok(first) = dfa.start_state(&start::Config::new().anchored(Anchored::No))
+        {
+            return Some(Self::Dense(dfa, first));
         }
         let config = lazy::Config::new().cache_capacity(LAZY_CACHE).skip_cache_capacity_check(true);
         lazy::Builder::new().configure(config).build_from_nfa(nfa).ok().map(Self::Lazy)

@@ -35,10 +35,6 @@ pub type Candidate = (u32, RuleIndex);
 
 /// Literals up to which [`Regime::Packed`] is faster than [`Regime::Grams`].
 const MAX_PACKED: usize = 32;
-/// Literals up to which [`Regime::Buckets`] is the fastest. A table for all of ASCII tells one byte
-/// from each other, and so four times as many literals as one for either half of a byte.
-const MAX_BUCKETS_AVX512: usize = 1024;
-const MAX_BUCKETS_AVX2: usize = 128;
 
 /// A way to find all literals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +57,11 @@ impl Regime {
         if table.shortest() < grams::MIN_LENGTH {
             return Self::Dense;
         }
-        match (Level::best(), table.len()) {
-            (Level::Avx512, ..=MAX_BUCKETS_AVX512) => Self::Buckets(Level::Avx512),
-            (Level::Avx2, ..=MAX_BUCKETS_AVX2) => Self::Buckets(Level::Avx2),
-            (Level::Portable, ..=MAX_PACKED) => Self::Packed,
-            (level, _) => Self::Grams(level.min(Level::Avx2)),
+        match Level::best() {
+            level if table.len() <= Buckets::most(level) => Self::Buckets(level),
+            Level::Portable if table.len() <= MAX_PACKED => Self::Packed,
+            // Gathering into a larger vector brings nothing.
+            level => Self::Grams(level.min(Level::Avx2)),
         }
     }
 

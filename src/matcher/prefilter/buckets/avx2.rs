@@ -19,12 +19,13 @@ const HALF: usize = 16;
 /// space.
 #[target_feature(enable = "avx2")]
 pub fn sift<const GROUPS: usize>(
-    groups: [&Group; GROUPS],
+    groups: &[Group],
     block: &[u8],
     mut at: usize,
     spots: &mut Spots,
 ) -> usize {
-    let tables = groups.map(|group| group.each_ref().map(|table| halves(table)));
+    let tables: [_; GROUPS] =
+        std::array::from_fn(|group| groups[group].each_ref().map(|table| halves(table)));
     let low_half = _mm256_set1_epi8(15);
     while let Some(window) = block[at..].first_chunk::<REACH>() {
         let bytes: [__m256i; WIDTH] = std::array::from_fn(|place| bytes(window, place));

@@ -16,12 +16,13 @@ pub const REACH: usize = CHUNK + WIDTH - 1;
 /// space.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 pub fn sift<const GROUPS: usize>(
-    groups: [&Group; GROUPS],
+    groups: &[Group],
     block: &[u8],
     mut at: usize,
     spots: &mut Spots,
 ) -> usize {
-    let tables = groups.map(|group| group.each_ref().map(|table| halves(table)));
+    let tables: [_; GROUPS] =
+        std::array::from_fn(|group| groups[group].each_ref().map(|table| halves(table)));
     while let Some(window) = block[at..].first_chunk::<REACH>() {
         let bytes: [__m512i; WIDTH] = std::array::from_fn(|place| bytes(window, place));
         let mut any = _mm512_setzero_si512();

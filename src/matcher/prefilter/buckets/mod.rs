@@ -24,8 +24,10 @@ use sort::{BYTES, Place, fragment, seven_bits};
 const WIDTH: usize = 6;
 /// Buckets of a group: the bits of a byte.
 const GROUP: usize = 8;
-/// Literals up to which one group is enough; more take two.
-const MAX_OF_ONE_GROUP: usize = 96;
+/// How many groups there are for up to so many literals. Each takes time, and saves some on what
+/// passes by chance.
+const GROUPS: [(usize, usize); 3] = [(96, 1), (640, 2), (1792, 4)];
+const MAX_GROUPS: usize = 8;
 /// Bytes that are looked at together, at most.
 const MAX_CHUNK: usize = 64;
 
@@ -45,14 +47,25 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// Sorts the literals, of which none is empty; `None` where this processor does not have the
-    /// level, or the level no vectors.
+    /// Literals up to which this is the fastest search. A table for all of ASCII tells each byte
+    /// from each other, and so many more literals apart than one for either half of a byte.
+    pub const fn most(level: Level) -> usize {
+        match level {
+            Level::Portable => 0,
+            Level::Avx2 => 128,
+            Level::Avx512 => 4096,
+        }
+    }
+
+    /// Sorts the literals, of which none is empty; `None` for more than [`Self::most`], and where
+    /// this processor does not have the level.
     pub fn new(table: &Table, level: Level) -> Option<Self> {
-        if level == Level::Portable || !level.is_available() {
+        if table.len() > Self::most(level) || level == Level::Portable || !level.is_available() {
             return None;
         }
         let literals: Vec<&[u8]> = table.literals().collect();
-        let count = if literals.len() <= MAX_OF_ONE_GROUP { 1 } else { 2 };
+        let enough = GROUPS.iter().find(|(most, _)| literals.len() <= *most);
+        let count = enough.map_or(MAX_GROUPS, |(_, groups)| *groups);
         let places = sort::sorted(&literals, count);
         let mut groups = vec![[[0; BYTES]; WIDTH]; count];
         let mut fragments = Bitmap::new(literals.len());
@@ -120,12 +133,13 @@ impl Buckets {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `new` lets no level through that this processor does not have.
         unsafe {
-            match (self.level, &self.groups[..]) {
-                (Level::Avx512, [one]) => avx512::sift([one], block, at, spots),
-                (Level::Avx512, [one, other]) => avx512::sift([one, other], block, at, spots),
-                (_, [one]) => avx2::sift([one], block, at, spots),
-                (_, [one, other]) => avx2::sift([one, other], block, at, spots),
-                _ => block.len(),
+            match (self.level, self.groups.len()) {
+                (Level::Avx512, 1) => avx512::sift::<1>(&self.groups, block, at, spots),
+                (Level::Avx512, 2) => avx512::sift::<2>(&self.groups, block, at, spots),
+                (Level::Avx512, 4) => avx512::sift::<4>(&self.groups, block, at, spots),
+                (Level::Avx512, _) => avx512::sift::<MAX_GROUPS>(&self.groups, block, at, spots),
+                (_, 1) => avx2::sift::<1>(&self.groups, block, at, spots),
+                (_, _) => avx2::sift::<2>(&self.groups, block, at, spots),
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -142,16 +156,21 @@ impl Buckets {
         spots: &mut Spots,
         found: &mut impl FnMut(LiteralIndex, usize),
     ) {
+        // Two walks, as in the gram regime: the first decides nothing.
+        let mut likely = [(0, 0); Spots::CAPACITY * WIDTH];
+        let mut filled = 0;
         for spot in spots.noted() {
-            let at = base + *spot as usize;
-            let bytes = eight_bytes(block, at);
+            let at = base as u32 + *spot;
+            let bytes = eight_bytes(block, at as usize);
             for mask in &self.masks {
                 let hash = hash(bytes & mask);
-                if self.fragments.has(hash) {
-                    self.index.literals_at(block, at, hash, table, found);
-                }
+                likely[filled] = (at, hash);
+                filled += usize::from(self.fragments.has(hash));
             }
         }
         spots.clear();
+        for (at, hash) in &likely[..filled] {
+            self.index.literals_at(block, *at as usize, *hash, table, found);
+        }
     }
 }

@@ -27,111 +27,126 @@ pub fn fragment(literal: &[u8], offset: usize) -> &[u8] {
     &literal[offset..literal.len().min(offset + WIDTH)]
 }
 
+/// A byte as a bucket knows it.
+pub fn seven_bits(byte: u8) -> usize {
+    usize::from(byte) % BYTES
+}
+
 /// Sorts literals into `groups` groups of buckets.
 pub fn sorted(literals: &[&[u8]], groups: usize) -> Vec<Place> {
-    let mut buckets = vec![Bucket::default(); groups * GROUP];
+    let mut buckets = Buckets::new(groups * GROUP);
     let mut places: Vec<Place> = Vec::with_capacity(literals.len());
     for literal in literals {
-        let place = best(&buckets, literal);
-        buckets[place.bucket].add(fragment(literal, place.offset));
+        let place = buckets.best(literal);
+        buckets.add(place.bucket, fragment(literal, place.offset));
         places.push(place);
     }
     for _ in 0..ROUNDS {
         for (literal, place) in literals.iter().zip(&mut places) {
-            buckets[place.bucket].remove(fragment(literal, place.offset));
-            *place = best(&buckets, literal);
-            buckets[place.bucket].add(fragment(literal, place.offset));
+            buckets.remove(place.bucket, fragment(literal, place.offset));
+            *place = buckets.best(literal);
+            buckets.add(place.bucket, fragment(literal, place.offset));
         }
     }
     places
 }
 
-/// Where a literal lets the least through that nothing in the bucket has let through.
-fn best(buckets: &[Bucket], literal: &[u8]) -> Place {
-    let mut best = (f64::MAX, Place::default());
-    for offset in 0..=literal.len().saturating_sub(WIDTH) {
-        let fragment = fragment(literal, offset);
-        for (bucket, number) in buckets.iter().zip(0..) {
-            let cost = bucket.share_with(fragment) - bucket.share();
-            if cost < best.0 {
-                best = (cost, Place { bucket: number, offset });
+/// What the buckets let through, with the numbers of all of them side by side: that is how they
+/// are looked at.
+struct Buckets {
+    count: usize,
+    /// By bucket: the fragments in it, by place and byte.
+    fragments: Vec<[[u16; BYTES]; WIDTH]>,
+    /// By bucket and place: how many fragments end before it, so that every byte passes.
+    open: Vec<[u16; WIDTH]>,
+    /// By place, byte and bucket: the share of texts whose byte there passes, once a fragment
+    /// with this byte is in the bucket.
+    shares_with: Vec<f32>,
+    /// By bucket and place: the share of texts whose byte there passes.
+    shares_at: Vec<[f32; WIDTH]>,
+    /// By bucket: the share of texts that pass.
+    shares: Vec<f32>,
+    /// For [`Self::best`].
+    costs: Vec<f32>,
+}
+
+impl Buckets {
+    fn new(count: usize) -> Self {
+        let mut buckets = Self {
+            count,
+            fragments: vec![[[0; BYTES]; WIDTH]; count],
+            open: vec![[0; WIDTH]; count],
+            shares_with: vec![0.0; WIDTH * BYTES * count],
+            shares_at: vec![[0.0; WIDTH]; count],
+            shares: vec![0.0; count],
+            costs: vec![0.0; count],
+        };
+        for bucket in 0..count {
+            (0..WIDTH).for_each(|place| buckets.weigh(bucket, place));
+        }
+        buckets
+    }
+
+    /// Where a literal lets the least through that nothing in the bucket has let through.
+    fn best(&mut self, literal: &[u8]) -> Place {
+        let mut best = (f32::MAX, Place::default());
+        for offset in 0..=literal.len().saturating_sub(WIDTH) {
+            self.costs.fill(1.0);
+            for (byte, place) in fragment(literal, offset).iter().zip(0..) {
+                let at = (place * BYTES + seven_bits(*byte)) * self.count;
+                let shares = &self.shares_with[at..at + self.count];
+                self.costs.iter_mut().zip(shares).for_each(|(cost, share)| *cost *= share);
+            }
+            for (bucket, (cost, share)) in self.costs.iter().zip(&self.shares).enumerate() {
+                if cost - share < best.0 {
+                    best = (cost - share, Place { bucket, offset });
+                }
             }
         }
-    }
-    best.1
-}
-
-/// What its fragments let through.
-#[derive(Clone)]
-struct Bucket {
-    fragments: usize,
-    /// By place in the fragment and byte: how many have it there.
-    counts: [[u16; BYTES]; WIDTH],
-    /// By place: the share of texts that have one of those bytes there.
-    shares: [f64; WIDTH],
-    /// By place: how many fragments end before it, so that every byte passes.
-    open: [usize; WIDTH],
-}
-
-impl Default for Bucket {
-    fn default() -> Self {
-        Self { fragments: 0, counts: [[0; BYTES]; WIDTH], shares: [0.0; WIDTH], open: [0; WIDTH] }
-    }
-}
-
-impl Bucket {
-    fn share(&self) -> f64 {
-        if self.fragments == 0 {
-            return 0.0;
-        }
-        (0..WIDTH).map(|at| self.share_at(at)).product()
+        best.1
     }
 
-    fn share_at(&self, at: usize) -> f64 {
-        if self.open[at] > 0 { 1.0 } else { self.shares[at].min(1.0) }
-    }
-
-    fn share_with(&self, fragment: &[u8]) -> f64 {
-        let share = |at: usize| match fragment.get(at) {
-            None => 1.0,
-            Some(byte) if self.counts[at][seven_bits(*byte)] > 0 => self.share_at(at),
-            Some(byte) => (self.share_at(at) + frequency(*byte)).min(1.0),
-        };
-        (0..WIDTH).map(share).product()
-    }
-
-    fn add(&mut self, fragment: &[u8]) {
-        self.fragments += 1;
-        for at in 0..WIDTH {
-            let Some(byte) = fragment.get(at) else {
-                self.open[at] += 1;
-                continue;
-            };
-            let count = &mut self.counts[at][seven_bits(*byte)];
+    fn add(&mut self, bucket: usize, fragment: &[u8]) {
+        for place in 0..WIDTH {
+            let count = self.count_of(bucket, place, fragment);
             *count += 1;
             if *count == 1 {
-                self.shares[at] += frequency(*byte);
+                self.weigh(bucket, place);
             }
         }
     }
 
-    fn remove(&mut self, fragment: &[u8]) {
-        self.fragments -= 1;
-        for at in 0..WIDTH {
-            let Some(byte) = fragment.get(at) else {
-                self.open[at] -= 1;
-                continue;
-            };
-            let count = &mut self.counts[at][seven_bits(*byte)];
+    fn remove(&mut self, bucket: usize, fragment: &[u8]) {
+        for place in 0..WIDTH {
+            let count = self.count_of(bucket, place, fragment);
             *count -= 1;
             if *count == 0 {
-                self.shares[at] -= frequency(*byte);
+                self.weigh(bucket, place);
             }
         }
     }
-}
 
-/// A byte as a bucket knows it.
-pub fn seven_bits(byte: u8) -> usize {
-    usize::from(byte) % BYTES
+    /// How many fragments of a bucket have the byte that this one has at a place, or none there.
+    fn count_of(&mut self, bucket: usize, place: usize, fragment: &[u8]) -> &mut u16 {
+        match fragment.get(place) {
+            Some(byte) => &mut self.fragments[bucket][place][seven_bits(*byte)],
+            None => &mut self.open[bucket][place],
+        }
+    }
+
+    /// Makes anew what passes at one place, and what each further byte would let through.
+    fn weigh(&mut self, bucket: usize, place: usize) {
+        let counts = &self.fragments[bucket][place];
+        let open = self.open[bucket][place] > 0;
+        let passing = counts.iter().zip(0..).filter(|(count, _)| **count > 0);
+        let share = passing.map(|(_, byte)| frequency(byte) as f32).sum::<f32>();
+        let share = if open { 1.0 } else { share.min(1.0) };
+        for (count, byte) in counts.iter().zip(0..) {
+            let more = if *count > 0 { 0.0 } else { frequency(byte) as f32 };
+            let at = (place * BYTES + usize::from(byte)) * self.count + bucket;
+            self.shares_with[at] = (share + more).min(1.0);
+        }
+        self.shares_at[bucket][place] = share;
+        self.shares[bucket] = self.shares_at[bucket].iter().product();
+    }
 }
