@@ -87,7 +87,7 @@ fn table(counts: &[usize]) {
 
 /// Lets the contenders take turns and prints a row for each. The first is whom the others are
 /// measured by.
-fn compare(contenders: &mut [Contender], blocks: &[corpus::Block]) {
+fn compare(contenders: &mut [Contender], blocks: &corpus::Blocks) {
     let mut rates = vec![Vec::new(); contenders.len()];
     let mut pairs = vec![0; contenders.len()];
     for _ in 0..ROUNDS {

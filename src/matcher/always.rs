@@ -297,6 +297,39 @@ mod tests {
         }
     }
 
+    /// Rules of each kind, and domains as long as the shortest text they match, shorter and longer.
+    #[test]
+    fn a_rule_is_tried_on_every_domain_that_is_long_enough() {
+        let hirs =
+            ["^[a-z]{25,}", "[a-z0-9]{30,}", "^[0-9]{2,}\\.", "[0-9]{5}", "^[a-z]{3}\\.(?:c|x)"];
+        let hirs = hirs.map(parsed);
+        let rules: Vec<_> = hirs.iter().zip(0..).map(|(hir, rule)| (rule, Some(hir))).collect();
+        let tried = AlwaysTried::new(&rules);
+        assert_eq!(tried.groups.len(), 4);
+        let (mut domains, mut expected) = (Vec::new(), Vec::new());
+        for length in [0, 1, 2, 3, 4, 5, 6, 24, 25, 29, 30, 31, 60] {
+            let (letters, digits) = ("q".repeat(length), "7".repeat(length));
+            for domain in
+                [format!("{letters}.c"), format!("{digits}.c"), format!("-{letters}{digits}")]
+            {
+                let regexes = [
+                    length >= 25 && domain.starts_with('q'),
+                    2 * length >= 30 && domain.starts_with('-') || length >= 30,
+                    length >= 2 && domain.starts_with('7'),
+                    length >= 5 && domain.contains('7'),
+                    domain == "qqq.c",
+                ];
+                let index = domains.len() as u32;
+                expected.extend(
+                    (0..).zip(regexes).filter(|(_, hit)| *hit).map(|(rule, _)| (index, rule)),
+                );
+                domains.push(domain);
+            }
+        }
+        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
+        assert_eq!(candidates(&tried, &domains), expected);
+    }
+
     /// Anchored rules with gaps multiply each other's states.
     #[test]
     fn rules_that_multiply_are_gathered_within_seconds() {

@@ -1,5 +1,22 @@
 //! The spots of a block that a first look let through, noted for a second.
 
+/// Grams that are looked up at a spot, at most: one of each length, and two of the short ones.
+pub const MAX_PROBES: usize = 8;
+
+/// What a walk over a block keeps. Two looks at what it noted: the first decides nothing, so its
+/// misses of the cache do not wait for each other, as they would with comparisons in between.
+pub struct Walk {
+    pub spots: Spots,
+    /// Grams that stand in the block: where each begins, and its hash.
+    pub likely: [(u32, u32); Spots::CAPACITY * MAX_PROBES],
+}
+
+impl Default for Walk {
+    fn default() -> Self {
+        Self { spots: Spots::default(), likely: [(0, 0); Spots::CAPACITY * MAX_PROBES] }
+    }
+}
+
 /// Positions in the block noted and not yet looked at.
 pub struct Spots {
     filled: usize,

@@ -15,13 +15,14 @@ mod sort;
 use super::bitmap::Bitmap;
 use super::index::{Entry, Index, eight_bytes, hash, mask};
 use super::level::Level;
-use super::spots::Spots;
+use super::spots::{MAX_PROBES, Spots, Walk};
 use super::table::{LiteralIndex, Table};
 use sort::{BYTES, Place, fragment, seven_bits};
 
 /// Bytes of a fragment. With fewer, more texts pass by chance; with more, shorter literals, which
 /// let everything pass behind their end, spoil more buckets.
 const WIDTH: usize = 6;
+const _: () = assert!(WIDTH <= MAX_PROBES);
 /// Buckets of a group: the bits of a byte.
 const GROUP: usize = 8;
 /// How many groups there are for up to so many literals. Each takes time, and saves some on what
@@ -101,11 +102,11 @@ impl Buckets {
     /// Calls `found` with every literal of `block` and where it begins.
     #[inline]
     pub fn each(&self, block: &[u8], table: &Table, mut found: impl FnMut(LiteralIndex, usize)) {
-        let mut spots = Spots::default();
+        let mut walk = Walk::default();
         let mut at = 0;
         while block.len() - at >= self.reach() {
-            at = self.sift(block, at, &mut spots);
-            self.confirm(block, 0, table, &mut spots, &mut found);
+            at = self.sift(block, at, &mut walk.spots);
+            self.confirm(block, 0, table, &mut walk, &mut found);
         }
         // What is left, with zeros behind it, so that there is enough to look at.
         let rest = &block[at..];
@@ -113,8 +114,8 @@ impl Buckets {
         last[..rest.len()].copy_from_slice(rest);
         let mut from = 0;
         while from < rest.len() {
-            from = self.sift(&last, from, &mut spots);
-            self.confirm(block, at, table, &mut spots, &mut found);
+            from = self.sift(&last, from, &mut walk.spots);
+            self.confirm(block, at, table, &mut walk, &mut found);
         }
     }
 
@@ -153,23 +154,21 @@ impl Buckets {
         block: &[u8],
         base: usize,
         table: &Table,
-        spots: &mut Spots,
+        walk: &mut Walk,
         found: &mut impl FnMut(LiteralIndex, usize),
     ) {
-        // Two walks, as in the gram regime: the first decides nothing.
-        let mut likely = [(0, 0); Spots::CAPACITY * WIDTH];
         let mut filled = 0;
-        for spot in spots.noted() {
+        for spot in walk.spots.noted() {
             let at = base as u32 + *spot;
             let bytes = eight_bytes(block, at as usize);
             for mask in &self.masks {
                 let hash = hash(bytes & mask);
-                likely[filled] = (at, hash);
+                walk.likely[filled] = (at, hash);
                 filled += usize::from(self.fragments.has(hash));
             }
         }
-        spots.clear();
-        for (at, hash) in &likely[..filled] {
+        walk.spots.clear();
+        for (at, hash) in &walk.likely[..filled] {
             self.index.literals_at(block, *at as usize, *hash, table, found);
         }
     }

@@ -150,3 +150,42 @@ impl Buckets {
         self.shares[bucket] = self.shares_at[bucket].iter().product();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(places: &[Place], literals: &[&[u8]], count: usize) -> f32 {
+        let mut buckets = Buckets::new(count);
+        for (place, literal) in places.iter().zip(literals) {
+            buckets.add(place.bucket, fragment(literal, place.offset));
+        }
+        buckets.shares.iter().sum()
+    }
+
+    #[test]
+    fn sorted_they_let_less_through_than_dealt_out() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let literals: Vec<Vec<u8>> = (0..200)
+            .map(|_| (0..random.usize(3..12)).map(|_| b'a' + random.u8(..26)).collect())
+            .collect();
+        let literals: Vec<&[u8]> = literals.iter().map(Vec::as_slice).collect();
+        let dealt: Vec<Place> =
+            (0..literals.len()).map(|n| Place { bucket: n % 16, offset: 0 }).collect();
+        let sorted = sorted(&literals, 2);
+        assert!(sorted.iter().all(|place| place.bucket < 16));
+        assert!(share(&sorted, &literals, 16) * 10.0 < share(&dealt, &literals, 16));
+    }
+
+    #[test]
+    fn what_was_removed_leaves_nothing() {
+        let mut buckets = Buckets::new(GROUP);
+        buckets.add(3, b"paypal");
+        let (shares, shares_with) = (buckets.shares.clone(), buckets.shares_with.clone());
+        for fragment in [&b"paypal"[..], b"ing", b"zz\xc3\xa9"] {
+            buckets.add(3, fragment);
+            buckets.remove(3, fragment);
+        }
+        assert_eq!((shares, shares_with), (buckets.shares, buckets.shares_with));
+    }
+}

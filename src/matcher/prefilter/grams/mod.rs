@@ -17,7 +17,7 @@ use super::bitmap::Bitmap;
 use super::dense::Dense;
 use super::index::{Index, eight_bytes, hash};
 use super::level::Level;
-use super::spots::Spots;
+use super::spots::{Spots, Walk};
 use super::table::{LiteralIndex, Table};
 use crate::error::Result;
 use builder::Builder;
@@ -50,9 +50,6 @@ struct Probe {
     byte: u32,
     mask: u64,
 }
-
-/// The probes there can be: one for each length of grams, and two for the short ones.
-const MAX_PROBES: usize = 8;
 
 /// The index, and the sieve in front of it.
 #[derive(Debug)]
@@ -92,15 +89,6 @@ impl Short {
     }
 }
 
-/// A gram that stands in the block: where, and its hash.
-type Likely = (u32, u32);
-
-/// What a walk over a block keeps: spots, and the grams that stand at them.
-struct Walk {
-    spots: Spots,
-    likely: [Likely; Spots::CAPACITY * MAX_PROBES],
-}
-
 impl Grams {
     /// Indexes the literals, of which none is shorter than [`MIN_LENGTH`]. A level that this
     /// processor does not have gives way to the portable one.
@@ -132,8 +120,7 @@ impl Grams {
         {
             short.search.each(block, |number, at| found(short.literals[number as usize], at));
         }
-        let mut walk =
-            Walk { spots: Spots::default(), likely: [(0, 0); Spots::CAPACITY * MAX_PROBES] };
+        let mut walk = Walk::default();
         let mut at = 0;
         while block.len() - at >= REACH {
             at = self.sift(block, at, &mut walk.spots);
@@ -174,8 +161,6 @@ impl Grams {
         walk: &mut Walk,
         found: &mut impl FnMut(LiteralIndex, usize),
     ) {
-        // Two walks: the first decides nothing, so its misses of the cache do not wait for each
-        // other, as they would with the comparisons in between.
         let mut filled = 0;
         for spot in walk.spots.noted() {
             let at = base as u32 + spot;
