@@ -7,10 +7,10 @@ use regex_automata::dfa::{Automaton, dense};
 use regex_automata::util::primitives::{PatternID, StateID};
 use regex_automata::util::start;
 use regex_automata::{Anchored, Input, MatchKind, PatternSet};
-use regex_syntax::hir::{Dot, Hir, Look, Repetition};
+use regex_syntax::hir::{Hir, Look};
 
 use super::engine::domain_at;
-use super::verify::{compile, dense_dfa};
+use super::verify::{any_of, compile, dense_dfa};
 
 /// Bytes of the DFA that several rules without a literal share: it must stay inside the L2 cache,
 /// and to find out that it does not takes the longer the larger it may be.
@@ -81,7 +81,7 @@ impl AlwaysTried {
             return;
         }
         let patterns: Vec<&Hir> = rules.iter().map(|(_, hir)| *hir).collect();
-        match (any_of(&patterns), rules) {
+        match (any_of(&patterns, MAX_SHARED), rules) {
             (Some(any), _) => {
                 let which = compile(&patterns).ok();
                 self.groups.push(Group {
@@ -144,20 +144,6 @@ fn is_anchored(hir: &Hir) -> bool {
 /// Bytes of the shortest text that a pattern matches; none where it matches nothing.
 fn shortest(hir: &Hir) -> usize {
     hir.properties().minimum_len().unwrap_or(0)
-}
-
-/// A small DFA that matches at the end of a domain if any pattern matched anywhere in it.
-fn any_of(patterns: &[&Hir]) -> Option<dense::DFA<Vec<u32>>> {
-    let any = Hir::alternation(patterns.iter().map(|hir| (*hir).clone()).collect());
-    let rest = Hir::repetition(Repetition {
-        min: 0,
-        max: None,
-        greedy: true,
-        sub: Box::new(Hir::dot(Dot::AnyByte)),
-    });
-    let nfa = compile(&[&Hir::concat(vec![any, rest])]).ok()?;
-    // Leftmost: whatever began behind a match is dropped, and the states with it.
-    dense_dfa(&nfa, MatchKind::LeftmostFirst, MAX_SHARED)
 }
 
 /// A domain on its way through the DFA.

@@ -12,7 +12,7 @@ use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::{Anchored, Input, MatchKind};
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Dot, Hir, HirKind, Repetition};
 
 use crate::rule::{self, Syntax};
 
@@ -47,7 +47,8 @@ pub struct Verifier {
 
 #[derive(Debug)]
 enum Program {
-    /// With the state in which every domain begins: nothing stands before it.
+    /// One that matches at the end of a domain, with the state in which every domain begins:
+    /// nothing stands before it.
     Dense(dense::DFA<Vec<u32>>, StateID),
     Lazy(lazy::DFA),
     Backtracking(fancy_regex::Regex),
@@ -92,23 +93,11 @@ impl Verifier {
     }
 }
 
-/// Walks a domain to the first byte that decides. The crate's own search does the same for any
-/// part of any text, in twice the time.
+/// Walks a whole domain, without a look at any state before the last: in half the time of the
+/// crate's search, which looks at each.
 fn walked(dfa: &dense::DFA<Vec<u32>>, first: StateID, domain: &str) -> Verdict {
-    let mut state = first;
-    for byte in domain.bytes() {
-        state = dfa.next_state(state, byte);
-        if dfa.is_special_state(state) {
-            if dfa.is_match_state(state) {
-                return Verdict::Match;
-            }
-            if dfa.is_dead_state(state) {
-                return Verdict::NoMatch;
-            }
-        }
-    }
-    // A match is told one byte late.
-    let matched = dfa.is_match_state(dfa.next_eoi_state(state));
+    let last = domain.bytes().fold(first, |state, byte| dfa.next_state(state, byte));
+    let matched = dfa.is_match_state(dfa.next_eoi_state(last));
     if matched { Verdict::Match } else { Verdict::NoMatch }
 }
 
@@ -130,12 +119,12 @@ impl Program {
     }
 
     fn automaton(hir: &Hir) -> Option<Self> {
-        let nfa = compile(&[hir]).ok()?;
-        if let Some(dfa) = dense_dfa(&nfa, MatchKind::All, MAX_DENSE)
+        if let Some(dfa) = any_of(&[hir], MAX_DENSE)
             && let Ok(first) = dfa.start_state(&start::Config::new().anchored(Anchored::No))
         {
             return Some(Self::Dense(dfa, first));
         }
+        let nfa = compile(&[hir]).ok()?;
         let config = lazy::Config::new().cache_capacity(LAZY_CACHE).skip_cache_capacity_check(true);
         lazy::Builder::new().configure(config).build_from_nfa(nfa).ok().map(Self::Lazy)
     }
@@ -149,6 +138,21 @@ pub fn dense_dfa(nfa: &NFA, kind: MatchKind, limit: usize) -> Option<dense::DFA<
         .dfa_size_limit(Some(limit))
         .determinize_size_limit(Some(4 * limit));
     dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
+}
+
+/// A DFA of at most `limit` bytes that matches at the end of a domain if any pattern matched
+/// anywhere in it, or none.
+pub fn any_of(patterns: &[&Hir], limit: usize) -> Option<dense::DFA<Vec<u32>>> {
+    let any = Hir::alternation(patterns.iter().map(|hir| (*hir).clone()).collect());
+    let rest = Hir::repetition(Repetition {
+        min: 0,
+        max: None,
+        greedy: true,
+        sub: Box::new(Hir::dot(Dot::AnyByte)),
+    });
+    let nfa = compile(&[&Hir::concat(vec![any, rest])]).ok()?;
+    // Leftmost: whatever began behind a match is dropped, and the states with it.
+    dense_dfa(&nfa, MatchKind::LeftmostFirst, limit)
 }
 
 /// The NFA of patterns; the error says why there is none.
