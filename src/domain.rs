@@ -5,6 +5,7 @@
 
 mod look_alike;
 mod plain_host;
+mod punycode;
 mod views;
 
 use std::borrow::Cow;

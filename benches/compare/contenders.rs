@@ -13,7 +13,7 @@ use certstream::rule::{RuleSet, Syntax};
 use regex_automata::{Input, PatternSet, meta};
 
 use crate::clock::thread_time;
-use crate::corpus::Block;
+use crate::corpus::{Block, Blocks};
 
 /// Names for rivals that are slower by orders of magnitude.
 const FEW: usize = 2_000;
@@ -49,17 +49,19 @@ impl Took {
 pub struct Contender {
     pub name: String,
     run: Run,
+    /// Whether it is given only names that have one form.
+    plain: bool,
 }
 
 impl Contender {
     fn new(name: &str, run: impl FnMut(&[Block]) -> Took + 'static) -> Self {
-        Self { name: name.to_owned(), run: Box::new(run) }
+        Self { name: name.to_owned(), run: Box::new(run), plain: false }
     }
 
     /// Takes its turn.
-    pub fn run(&mut self, blocks: &[Block]) -> Took {
+    pub fn run(&mut self, blocks: &Blocks) -> Took {
         let start = thread_time();
-        let took = (self.run)(blocks);
+        let took = (self.run)(if self.plain { &blocks.plain } else { &blocks.all });
         Took { time: thread_time() - start, ..took }
     }
 
@@ -79,7 +81,12 @@ impl Contender {
             }
             Took::of(names, pairs)
         };
-        Self { name, run: Box::new(run) }
+        Self { name, run: Box::new(run), plain: false }
+    }
+
+    /// The same on names that have one form.
+    fn on_plain_names(self) -> Self {
+        Self { name: format!("{}, names without `xn--`", self.name), plain: true, ..self }
     }
 }
 
@@ -96,6 +103,8 @@ pub fn all(rules: &RuleSet, count: usize) -> Vec<Contender> {
         }
     }
     contenders.extend(packed_alone(&chosen));
+    let name = format!("ours, {:?} (chosen)", chosen.regime());
+    contenders.push(Contender::engine(name, chosen).on_plain_names());
     contenders.extend(regex_set(rules));
     if count == 1_000 {
         contenders.push(python(&patterns));

@@ -97,8 +97,20 @@ pub fn with_literal(rules: &RuleSet) -> RuleSet {
     RuleSet { rules: kept.cloned().collect(), ..RuleSet::default() }
 }
 
+/// The same mixture of names twice.
+pub struct Blocks {
+    pub all: Vec<Block>,
+    /// Without internationalised ones: what the rivals look at of a name is all there is of it.
+    pub plain: Vec<Block>,
+}
+
 /// Blocks of `count` domains, of which the share `hit` matches a rule.
-pub fn blocks(engine: &Engine, domains: &[String], count: usize, hit: f64) -> Vec<Block> {
+pub fn blocks(engine: &Engine, domains: &[String], count: usize, hit: f64) -> Blocks {
+    let plain: Vec<String> = domains.iter().filter(|d| !d.contains("xn--")).cloned().collect();
+    Blocks { all: mixed(engine, domains, count, hit), plain: mixed(engine, &plain, count, hit) }
+}
+
+fn mixed(engine: &Engine, domains: &[String], count: usize, hit: f64) -> Vec<Block> {
     let mut scratch = engine.scratch();
     let (mut matched, mut others) = (Vec::new(), Vec::new());
     for domain in domains {

@@ -6,7 +6,8 @@
 //! of the same round. Time is the thread's processor time: others use the machine too.
 //!
 //! `-- --rules 1000` limits it to one set; `-- build 10000` loads a set and says what that took;
-//! `-- growth` prints what a name costs from 10 to 100,000 rules.
+//! `-- growth` prints what a name costs from 10 to 100,000 rules; `-- alone 1000 0.05 all` runs the
+//! engine alone for a while, with nothing else in a profile of it.
 
 mod clock;
 mod contenders;
@@ -25,6 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 7;
 const DOMAINS: usize = 200_000;
+const TURNS_ALONE: usize = 400;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -32,6 +34,11 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("build") => build(number(1).unwrap_or(10_000)),
         Some("growth") => growth(),
+        Some("alone") => alone(
+            number(1).unwrap_or(1_000),
+            arguments.get(2).and_then(|text| text.parse().ok()).unwrap_or(0.001),
+            arguments.get(3).is_some_and(|what| what == "all"),
+        ),
         Some("--rules") => table(&[number(1).unwrap_or(1_000)]),
         _ => table(&[10, 100, 1_000, 10_000]),
     }
@@ -80,7 +87,7 @@ fn table(counts: &[usize]) {
 
 /// Lets the contenders take turns and prints a row for each. The first is whom the others are
 /// measured by.
-fn compare(contenders: &mut [Contender], blocks: &[corpus::Block]) {
+fn compare(contenders: &mut [Contender], blocks: &corpus::Blocks) {
     let mut rates = vec![Vec::new(); contenders.len()];
     let mut pairs = vec![0; contenders.len()];
     for _ in 0..ROUNDS {
@@ -107,6 +114,23 @@ fn compare(contenders: &mut [Contender], blocks: &[corpus::Block]) {
     }
 }
 
+/// Runs the engine over the blocks until a profiler has seen enough.
+fn alone(count: usize, hit: f64, all: bool) {
+    let rules = corpus::rules(count);
+    let rules = if all { rules } else { corpus::with_literal(&rules) };
+    let engine = Engine::build(rules).expect("builds");
+    let blocks = corpus::blocks(&engine, &corpus::domains(400_000), DOMAINS, hit);
+    println!("{:?}, {} literals", engine.regime(), engine.literals().len());
+    let mut ours = Contender::engine("ours".to_owned(), engine);
+    let times = (0..TURNS_ALONE)
+        .map(|_| {
+            let took = ours.run(&blocks);
+            took.time().as_secs_f64() * 1e9 / took.names as f64
+        })
+        .collect();
+    println!("{:.2} ns a name", median(times));
+}
+
 fn median(mut of: Vec<f64>) -> f64 {
     of.sort_unstable_by(f64::total_cmp);
     of[of.len() / 2]
@@ -122,6 +146,7 @@ fn growth() {
         let regime = match engine.regime() {
             Regime::Packed => "packed",
             Regime::Dense => "dense",
+            Regime::Buckets(_) => "buckets",
             Regime::Grams(_) => "grams",
         };
         let literals = engine.literals().len();

@@ -3,13 +3,17 @@
 //! Owns the set of views, the Unicode form of a domain with labels `xn--…`, and whether one of
 //! those labels mixes scripts. How a form comes to look like ASCII is `look_alike`'s business.
 
-use idna::punycode;
 use unicode_security::MixedScript;
 
 use super::look_alike;
+use super::punycode::{self, Insertions};
+use shown::Shown;
+
+mod shown;
 
 /// What an internationalised label begins with.
 pub(crate) const PREFIX: &str = "xn--";
+const PREFIX_BYTES: &[u8; 4] = b"xn--";
 
 /// The forms of a domain that a rule is tried on, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,13 +57,27 @@ impl Views {
 
 /// The forms of one domain beside its A-label form. Made anew for the next domain in the same
 /// memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Forms {
     /// Empty where no label decodes.
     unicode: String,
     look_alike: String,
     invalid_labels: usize,
+    /// Of the label that is being decoded.
+    insertions: Insertions,
+    shown: Shown,
 }
+
+/// They are what they say, whatever they remember of other domains.
+impl PartialEq for Forms {
+    fn eq(&self, other: &Self) -> bool {
+        self.unicode == other.unicode
+            && self.look_alike == other.look_alike
+            && self.invalid_labels == other.invalid_labels
+    }
+}
+
+impl Eq for Forms {}
 
 impl Forms {
     /// The forms of `domain`.
@@ -76,33 +94,63 @@ impl Forms {
         self.look_alike.clear();
         self.invalid_labels = 0;
         let mut decodes = false;
-        for (index, label) in domain.split('.').enumerate() {
-            if index > 0 {
-                self.unicode.push('.');
+        let mut rest = domain;
+        // Labels that are what they say are copied with all that stands before the next other.
+        while let Some(at) = next_encoded(rest) {
+            let (plain, label) = rest.split_at(at);
+            let end = label.bytes().position(|byte| byte == b'.').unwrap_or(label.len());
+            self.push(plain);
+            if self.decode(&label[..end]) {
+                decodes = true;
+            } else {
+                self.invalid_labels += 1;
+                self.push(&label[..end]);
             }
-            match decoded(label) {
-                Label::Plain => self.unicode.push_str(label),
-                Label::Invalid => {
-                    self.invalid_labels += 1;
-                    self.unicode.push_str(label);
-                }
-                Label::Unicode(label) => {
-                    decodes = true;
-                    for c in label.chars() {
-                        if c.is_ascii() {
-                            self.unicode.push(c.to_ascii_lowercase());
-                        } else {
-                            self.unicode.extend(lower_case(c));
-                        }
-                    }
-                }
-            }
+            rest = &label[end..];
         }
         if decodes {
-            look_alike::write(&self.unicode, &mut self.look_alike);
+            self.push(rest);
         } else {
             self.unicode.clear();
+            self.look_alike.clear();
         }
+    }
+
+    fn push(&mut self, plain: &str) {
+        self.unicode.push_str(plain);
+        self.look_alike.push_str(plain);
+    }
+
+    /// Appends what a label `xn--…` stands for; false where it is nothing beyond ASCII. That
+    /// registries would not have it (an upper-case letter, a control character, a dot of another
+    /// script) is no reason not to look at it: certificates name it all the same.
+    fn decode(&mut self, label: &str) -> bool {
+        let Some(base) = punycode::decode(&label[PREFIX.len()..], &mut self.insertions) else {
+            return false;
+        };
+        if self.insertions.is_empty() {
+            return false;
+        }
+        let starts = (self.unicode.len(), self.look_alike.len());
+        // What is not ASCII comes in the case of its form.
+        let is_lower = !base.bytes().any(|byte| byte.is_ascii_uppercase());
+        let mut rest = base;
+        let mut place = 0;
+        for (at, c) in &self.insertions {
+            // Between two insertions stands what is ASCII.
+            let (plain, behind) = rest.split_at((at - place) as usize);
+            self.unicode.push_str(plain);
+            self.look_alike.push_str(plain);
+            self.shown.push(*c, &mut self.unicode, &mut self.look_alike);
+            rest = behind;
+            place = at + 1;
+        }
+        self.push(rest);
+        if !is_lower {
+            self.unicode[starts.0..].make_ascii_lowercase();
+            self.look_alike[starts.1..].make_ascii_lowercase();
+        }
+        true
     }
 
     /// The Unicode form; none where it is the A-label form again, since no label decodes.
@@ -132,25 +180,12 @@ impl Forms {
     }
 }
 
-/// A label of a domain, read.
-enum Label {
-    /// It is what it says.
-    Plain,
-    /// It begins `xn--`, and nothing beyond ASCII comes of it.
-    Invalid,
-    /// What an `xn--` label stands for. That registries would not have it (an upper-case letter,
-    /// a control character, a dot of another script) is no reason not to look at it: certificates
-    /// name it all the same.
-    Unicode(String),
-}
-
-fn decoded(label: &str) -> Label {
-    // Time grows with the square of the length, which is 63 bytes at most.
-    match label.strip_prefix(PREFIX).map(punycode::decode_to_string) {
-        None => Label::Plain,
-        Some(Some(decoded)) if !decoded.is_ascii() => Label::Unicode(decoded),
-        Some(_) => Label::Invalid,
-    }
+/// Where the first label begins that `xn--` begins.
+fn next_encoded(domain: &str) -> Option<usize> {
+    let bytes = domain.as_bytes();
+    let begins_label = |at: usize| at == 0 || bytes[at - 1] == b'.';
+    let mut prefixes = bytes.array_windows().zip(0..);
+    prefixes.find_map(|(four, at)| (four == PREFIX_BYTES && begins_label(at)).then_some(at))
 }
 
 /// A character as it stands in a Unicode form, as UTS 46 would have it.
@@ -177,9 +212,9 @@ pub fn is_lower_case(c: char) -> bool {
 /// `xn--pypal-4ve` do not.
 #[must_use]
 pub fn is_mixed_script(domain: &str) -> bool {
-    domain.split('.').any(|label| match decoded(label) {
-        Label::Unicode(label) => !label.is_single_script(),
-        Label::Plain | Label::Invalid => false,
+    domain.split('.').filter_map(|label| label.strip_prefix(PREFIX)).any(|encoded| {
+        let decoded = idna::punycode::decode_to_string(encoded);
+        decoded.is_some_and(|label| !label.is_ascii() && !label.is_single_script())
     })
 }
 

@@ -7,10 +7,10 @@ use regex_automata::dfa::{Automaton, dense};
 use regex_automata::util::primitives::{PatternID, StateID};
 use regex_automata::util::start;
 use regex_automata::{Anchored, Input, MatchKind, PatternSet};
-use regex_syntax::hir::{Dot, Hir, Repetition};
+use regex_syntax::hir::{Hir, Look};
 
 use super::engine::domain_at;
-use super::verify::{compile, dense_dfa};
+use super::verify::{any_of, compile, dense_dfa};
 
 /// Bytes of the DFA that several rules without a literal share: it must stay inside the L2 cache,
 /// and to find out that it does not takes the longer the larger it may be.
@@ -18,6 +18,13 @@ const MAX_SHARED: usize = 1024 * 1024;
 /// Domains walked at once. Each step waits for the one before it, so one domain alone would leave
 /// the processor idle most of the time.
 const LANES: usize = 4;
+/// Bytes that a domain is walked by itself before it gets a lane. Rules that begin with `^` have
+/// seen enough of nearly all domains by then, and without a branch until then the processor walks
+/// several at once.
+const HEAD: usize = 4;
+/// Bytes that rules have to ask for at least to be in a group of their own: so few domains are as
+/// long that the others of such rules cost next to nothing.
+const LONG: usize = 24;
 
 /// The rules, as few groups as stay small.
 #[derive(Debug)]
@@ -30,6 +37,10 @@ pub struct AlwaysTried {
 /// Rules whose patterns share their DFAs.
 #[derive(Debug)]
 struct Group {
+    /// Bytes of the shortest text that any of them matches.
+    shortest: usize,
+    /// Whether all of them begin at the start of a domain, so that most are soon done with.
+    anchored: bool,
     /// Whether any pattern matches. Behind a match it accepts whatever follows, so its last state
     /// decides, and none on the way has to be looked at.
     any: dense::DFA<Vec<u32>>,
@@ -51,7 +62,16 @@ impl AlwaysTried {
                 None => gathered.alone.push(*rule),
             }
         }
-        gathered.share(&regular);
+        // Apart, each kind is spared most of the work.
+        for anchored in [true, false] {
+            for long in [true, false] {
+                let is_kind =
+                    |hir: &Hir| (is_anchored(hir), shortest(hir) >= LONG) == (anchored, long);
+                let kind: Vec<_> =
+                    regular.iter().copied().filter(|(_, hir)| is_kind(hir)).collect();
+                gathered.share(&kind);
+            }
+        }
         gathered
     }
 
@@ -61,10 +81,12 @@ impl AlwaysTried {
             return;
         }
         let patterns: Vec<&Hir> = rules.iter().map(|(_, hir)| *hir).collect();
-        match (any_of(&patterns), rules) {
+        match (any_of(&patterns, MAX_SHARED), rules) {
             (Some(any), _) => {
                 let which = compile(&patterns).ok();
                 self.groups.push(Group {
+                    shortest: patterns.iter().map(|hir| shortest(hir)).min().unwrap_or(0),
+                    anchored: patterns.iter().all(|hir| is_anchored(hir)),
                     any,
                     which: which.and_then(|nfa| dense_dfa(&nfa, MatchKind::All, MAX_SHARED)),
                     rules: rules.iter().map(|(rule, _)| *rule).collect(),
@@ -89,7 +111,7 @@ impl AlwaysTried {
         mut found: impl FnMut(u32, u32),
     ) {
         for group in &self.groups {
-            each_matched(&group.any, block.as_bytes(), ends, |index| {
+            group.each_matched(block.as_bytes(), ends, |index| {
                 matched.clear();
                 let domain = Input::new(domain_at(block, ends, index));
                 let told = group.which.as_ref().is_some_and(|which| {
@@ -114,18 +136,14 @@ impl AlwaysTried {
     }
 }
 
-/// A small DFA that matches at the end of a domain if any pattern matched anywhere in it.
-fn any_of(patterns: &[&Hir]) -> Option<dense::DFA<Vec<u32>>> {
-    let any = Hir::alternation(patterns.iter().map(|hir| (*hir).clone()).collect());
-    let rest = Hir::repetition(Repetition {
-        min: 0,
-        max: None,
-        greedy: true,
-        sub: Box::new(Hir::dot(Dot::AnyByte)),
-    });
-    let nfa = compile(&[&Hir::concat(vec![any, rest])]).ok()?;
-    // Leftmost: whatever began behind a match is dropped, and the states with it.
-    dense_dfa(&nfa, MatchKind::LeftmostFirst, MAX_SHARED)
+/// Whether a pattern matches at the start of a domain only.
+fn is_anchored(hir: &Hir) -> bool {
+    hir.properties().look_set_prefix().contains(Look::Start)
+}
+
+/// Bytes of the shortest text that a pattern matches; none where it matches nothing.
+fn shortest(hir: &Hir) -> usize {
+    hir.properties().minimum_len().unwrap_or(0)
 }
 
 /// A domain on its way through the DFA.
@@ -137,57 +155,71 @@ struct Lane {
     index: usize,
 }
 
-/// Calls `found` with the index of every domain at whose end the DFA matches.
-fn each_matched(
-    dfa: &dense::DFA<Vec<u32>>,
-    block: &[u8],
-    ends: &[u32],
-    mut found: impl FnMut(usize),
-) {
-    // Every domain begins alike: nothing stands before it.
-    let Ok(first) = dfa.start_state(&start::Config::new().anchored(Anchored::No)) else {
-        // No such DFA is built; were there one, every domain would be a candidate.
-        (0..ends.len()).for_each(found);
-        return;
-    };
-    let mut finish = |lane: &Lane| {
-        if dfa.is_match_state(dfa.next_eoi_state(lane.state)) {
-            found(lane.index);
-        }
-    };
-    let mut begin = 0;
-    let mut waiting = ends.iter().enumerate().map(|(index, end)| {
-        let lane = Lane { state: first, at: begin, end: *end as usize, index };
-        begin = lane.end + 1;
-        lane
-    });
-    let mut lanes = [Lane::default(); LANES];
-    let mut filled = 0;
-    for (lane, next) in lanes.iter_mut().zip(waiting.by_ref().take(LANES)) {
-        *lane = next;
-        filled += 1;
-    }
-    while filled == LANES {
-        let steps = lanes.iter().map(|lane| lane.end - lane.at).min().unwrap_or(0);
-        walk(dfa, block, &mut lanes, steps);
-        for at in (0..LANES).rev() {
-            if lanes[at].at < lanes[at].end {
-                continue;
+impl Group {
+    /// Calls `found` with the index of every domain at whose end the DFA matches.
+    fn each_matched(&self, block: &[u8], ends: &[u32], mut found: impl FnMut(usize)) {
+        let dfa = &self.any;
+        // Every domain begins alike: nothing stands before it.
+        let Ok(first) = dfa.start_state(&start::Config::new().anchored(Anchored::No)) else {
+            // No such DFA is built; were there one, every domain would be a candidate.
+            (0..ends.len()).for_each(found);
+            return;
+        };
+        let mut finish = |lane: &Lane| {
+            if dfa.is_match_state(dfa.next_eoi_state(lane.state)) {
+                found(lane.index);
             }
-            finish(&lanes[at]);
-            if let Some(next) = waiting.next() {
-                lanes[at] = next;
-            } else {
-                filled -= 1;
-                lanes.swap(at, filled);
+        };
+        let mut begin = 0;
+        let lanes = ends.iter().enumerate().map(|(index, end)| {
+            let lane = Lane { state: first, at: begin, end: *end as usize, index };
+            begin = lane.end + 1;
+            lane
+        });
+        let mut waiting =
+            lanes.filter(|lane| lane.end - lane.at >= self.shortest).filter_map(|lane| {
+                if self.anchored { walk_head(dfa, block, lane) } else { Some(lane) }
+            });
+        let mut lanes = [Lane::default(); LANES];
+        let mut filled = 0;
+        for (lane, next) in lanes.iter_mut().zip(waiting.by_ref().take(LANES)) {
+            *lane = next;
+            filled += 1;
+        }
+        while filled == LANES {
+            let steps = lanes.iter().map(|lane| lane.end - lane.at).min().unwrap_or(0);
+            walk(dfa, block, &mut lanes, steps);
+            for at in (0..LANES).rev() {
+                if lanes[at].at < lanes[at].end {
+                    continue;
+                }
+                finish(&lanes[at]);
+                if let Some(next) = waiting.next() {
+                    lanes[at] = next;
+                } else {
+                    filled -= 1;
+                    lanes.swap(at, filled);
+                }
             }
         }
+        for lane in &mut lanes[..filled] {
+            let steps = lane.end - lane.at;
+            walk(dfa, block, std::array::from_mut(lane), steps);
+            finish(lane);
+        }
     }
-    for lane in &mut lanes[..filled] {
-        let steps = lane.end - lane.at;
-        walk(dfa, block, std::array::from_mut(lane), steps);
-        finish(lane);
+}
+
+/// The lane some bytes further; none where nothing can match any more.
+#[inline(always)]
+fn walk_head(dfa: &dense::DFA<Vec<u32>>, block: &[u8], mut lane: Lane) -> Option<Lane> {
+    if let Some(head) = block[lane.at..lane.end].first_chunk::<HEAD>() {
+        for byte in head {
+            lane.state = dfa.next_state(lane.state, *byte);
+        }
+        lane.at += HEAD;
     }
+    (!dfa.is_dead_state(lane.state)).then_some(lane)
 }
 
 /// Takes each lane so many bytes further.
@@ -249,6 +281,39 @@ mod tests {
                 .collect();
             assert_eq!(candidates(&tried, &domains[..count]), expected, "{count} domains");
         }
+    }
+
+    /// Rules of each kind, and domains as long as the shortest text they match, shorter and longer.
+    #[test]
+    fn a_rule_is_tried_on_every_domain_that_is_long_enough() {
+        let hirs =
+            ["^[a-z]{25,}", "[a-z0-9]{30,}", "^[0-9]{2,}\\.", "[0-9]{5}", "^[a-z]{3}\\.(?:c|x)"];
+        let hirs = hirs.map(parsed);
+        let rules: Vec<_> = hirs.iter().zip(0..).map(|(hir, rule)| (rule, Some(hir))).collect();
+        let tried = AlwaysTried::new(&rules);
+        assert_eq!(tried.groups.len(), 4);
+        let (mut domains, mut expected) = (Vec::new(), Vec::new());
+        for length in [0, 1, 2, 3, 4, 5, 6, 24, 25, 29, 30, 31, 60] {
+            let (letters, digits) = ("q".repeat(length), "7".repeat(length));
+            for domain in
+                [format!("{letters}.c"), format!("{digits}.c"), format!("-{letters}{digits}")]
+            {
+                let regexes = [
+                    length >= 25 && domain.starts_with('q'),
+                    2 * length >= 30 && domain.starts_with('-') || length >= 30,
+                    length >= 2 && domain.starts_with('7'),
+                    length >= 5 && domain.contains('7'),
+                    domain == "qqq.c",
+                ];
+                let index = domains.len() as u32;
+                expected.extend(
+                    (0..).zip(regexes).filter(|(_, hit)| *hit).map(|(rule, _)| (index, rule)),
+                );
+                domains.push(domain);
+            }
+        }
+        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
+        assert_eq!(candidates(&tried, &domains), expected);
     }
 
     /// Anchored rules with gaps multiply each other's states.

@@ -6,6 +6,7 @@
 use memchr::memmem;
 
 use super::engine::domain_at;
+use super::prefilter::gallop;
 use crate::domain::{Forms, Views};
 
 /// The lines beside a block. Filled anew for the next block in the same memory.
@@ -29,13 +30,15 @@ impl SideBlock {
         self.ends.clear();
         self.lines.clear();
         self.invalid_labels = 0;
-        let mut next = 0;
+        // The first domain of which no form was made yet, and where it begins.
+        let (mut next, mut start) = (0, 0);
         for at in memmem::find_iter(block.as_bytes(), "xn--") {
             let begins_label = at == 0 || matches!(block.as_bytes()[at - 1], b'.' | b'\n');
-            let domain = ends.partition_point(|end| (*end as usize) < at);
-            if begins_label && domain >= next {
-                next = domain + 1;
+            if begins_label && at >= start {
+                let domain = next + gallop(&ends[next..], at);
                 self.add(domain_at(block, ends, domain), domain as u32);
+                start = ends[domain] as usize + 1;
+                next = domain + 1;
             }
         }
     }

@@ -8,6 +8,7 @@
 use std::sync::OnceLock;
 
 use regex_automata::meta;
+use regex_syntax::hir::Hir;
 
 use super::engine::domain_at;
 use super::literal::Literals;
@@ -73,8 +74,9 @@ pub fn program(pattern: &Pattern) -> Option<meta::Regex> {
 pub struct UnicodeCandidates {
     /// Over the Unicode-mode literals of the rules whose literals those of byte mode are not.
     prefilter: Prefilter,
-    /// The rules without a literal in Unicode mode: candidates on every line that is not ASCII.
-    always: Vec<RuleIndex>,
+    /// The rules without a literal in Unicode mode: candidates on every line that is not ASCII and
+    /// has as many bytes as the shortest text they match.
+    always: Vec<(RuleIndex, usize)>,
 }
 
 impl UnicodeCandidates {
@@ -88,8 +90,8 @@ impl UnicodeCandidates {
         for ((pattern, literals), rule) in rules.zip(0..) {
             match other_literals(pattern, literals) {
                 Some(Literals::Required(set) | Literals::Exact(set)) => own.push((rule, set)),
-                Some(Literals::None { .. }) => always.push(rule),
-                None if set(literals).is_none() => always.push(rule),
+                Some(Literals::None { .. }) => always.push((rule, shortest(pattern))),
+                None if set(literals).is_none() => always.push((rule, shortest(pattern))),
                 None => {}
             }
         }
@@ -109,7 +111,9 @@ impl UnicodeCandidates {
         }
         if !self.always.is_empty() {
             for line in (0..ends.len() as u32).filter(|line| is_unicode(*line)) {
-                found.extend(self.always.iter().map(|rule| (line, *rule)));
+                let length = domain_at(block, ends, line as usize).len();
+                let long_enough = self.always.iter().filter(|(_, shortest)| *shortest <= length);
+                found.extend(long_enough.map(|(rule, _)| (line, *rule)));
             }
         }
     }
@@ -118,6 +122,13 @@ impl UnicodeCandidates {
     pub fn prefilter(&self) -> &Prefilter {
         &self.prefilter
     }
+}
+
+/// Bytes of the shortest text that a pattern matches in whichever mode.
+fn shortest(pattern: &Pattern) -> usize {
+    let Syntax::Regular(hir) = &pattern.syntax else { return 0 };
+    let shortest = |hir: &Hir| hir.properties().minimum_len().unwrap_or(0);
+    pattern.unicode().map_or(shortest(hir), |unicode| shortest(hir).min(shortest(&unicode)))
 }
 
 /// The literals of a pattern in Unicode mode, where they differ from those in byte mode.

@@ -9,8 +9,10 @@ use std::sync::OnceLock;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::nfa::thompson::{self, NFA};
-use regex_automata::{Input, MatchKind};
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
+use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::{Class, Dot, Hir, HirKind, Repetition};
 
 use crate::rule::{self, Syntax};
 
@@ -45,7 +47,9 @@ pub struct Verifier {
 
 #[derive(Debug)]
 enum Program {
-    Dense(dense::DFA<Vec<u32>>),
+    /// One that matches at the end of a domain, with the state in which every domain begins:
+    /// nothing stands before it.
+    Dense(dense::DFA<Vec<u32>>, StateID),
     Lazy(lazy::DFA),
     Backtracking(fancy_regex::Regex),
     /// No engine could be made, although the pattern was checked at the start.
@@ -66,8 +70,8 @@ impl Verifier {
     /// Whether `domain` matches.
     pub fn verify(&self, domain: &str, cache: &mut Cache) -> Verdict {
         let found = match self.program.get_or_init(|| Program::make(&self.syntax)) {
-            // Neither DFA has bytes to quit at, so neither can fail.
-            Program::Dense(dfa) => dfa.try_search_fwd(&earliest(domain)).ok(),
+            Program::Dense(dfa, first) => return walked(dfa, *first, domain),
+            // The DFA has no bytes to quit at, so it cannot fail.
             Program::Lazy(dfa) => {
                 let states = cache.0.get_or_insert_with(|| Box::new(dfa.create_cache()));
                 dfa.try_search_fwd(states, &earliest(domain)).ok()
@@ -89,6 +93,14 @@ impl Verifier {
     }
 }
 
+/// Walks a whole domain, without a look at any state before the last: in half the time of the
+/// crate's search, which looks at each.
+fn walked(dfa: &dense::DFA<Vec<u32>>, first: StateID, domain: &str) -> Verdict {
+    let last = domain.bytes().fold(first, |state, byte| dfa.next_state(state, byte));
+    let matched = dfa.is_match_state(dfa.next_eoi_state(last));
+    if matched { Verdict::Match } else { Verdict::NoMatch }
+}
+
 /// Stops at the first byte that decides: whether matters, not where.
 fn earliest(domain: &str) -> Input<'_> {
     Input::new(domain).earliest(true)
@@ -107,10 +119,12 @@ impl Program {
     }
 
     fn automaton(hir: &Hir) -> Option<Self> {
-        let nfa = compile(&[hir]).ok()?;
-        if let Some(dfa) = dense_dfa(&nfa, MatchKind::All, MAX_DENSE) {
-            return Some(Self::Dense(dfa));
+        if let Some(dfa) = any_of(&[hir], MAX_DENSE)
+            && let Ok(first) = dfa.start_state(&start::Config::new().anchored(Anchored::No))
+        {
+            return Some(Self::Dense(dfa, first));
         }
+        let nfa = compile(&[hir]).ok()?;
         let config = lazy::Config::new().cache_capacity(LAZY_CACHE).skip_cache_capacity_check(true);
         lazy::Builder::new().configure(config).build_from_nfa(nfa).ok().map(Self::Lazy)
     }
@@ -124,6 +138,21 @@ pub fn dense_dfa(nfa: &NFA, kind: MatchKind, limit: usize) -> Option<dense::DFA<
         .dfa_size_limit(Some(limit))
         .determinize_size_limit(Some(4 * limit));
     dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
+}
+
+/// A DFA of at most `limit` bytes that matches at the end of a domain if any pattern matched
+/// anywhere in it, or none.
+pub fn any_of(patterns: &[&Hir], limit: usize) -> Option<dense::DFA<Vec<u32>>> {
+    let any = Hir::alternation(patterns.iter().map(|hir| (*hir).clone()).collect());
+    let rest = Hir::repetition(Repetition {
+        min: 0,
+        max: None,
+        greedy: true,
+        sub: Box::new(Hir::dot(Dot::AnyByte)),
+    });
+    let nfa = compile(&[&Hir::concat(vec![any, rest])]).ok()?;
+    // Leftmost: whatever began behind a match is dropped, and the states with it.
+    dense_dfa(&nfa, MatchKind::LeftmostFirst, limit)
 }
 
 /// The NFA of patterns; the error says why there is none.

@@ -10,7 +10,7 @@ fn forms(domain: &str) -> (String, String) {
 }
 
 fn a_label(label: &str) -> String {
-    format!("xn--{}", punycode::encode_str(label).expect("short"))
+    format!("xn--{}", idna::punycode::encode_str(label).expect("short"))
 }
 
 #[test]

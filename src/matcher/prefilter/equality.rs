@@ -105,6 +105,37 @@ fn any_literals_are_found_in_any_block() {
     assert!(hits > 10_000, "only {hits}");
 }
 
+/// As many as each number of groups of buckets is for, and more.
+#[test]
+fn literals_are_found_however_many_there_are() {
+    let mut random = fastrand::Rng::with_seed(6);
+    for (count, letters) in [
+        (90, "abc.\u{e9}"),
+        (500, "abcde.-"),
+        (1500, "abcdefgh.-"),
+        (4000, "abcdefghijkl.-0123"),
+        (5000, "abcdefghijkl.-"),
+    ] {
+        let sets: Vec<(RuleIndex, Vec<Vec<u8>>)> = (0..count)
+            .map(|rule| {
+                let length = random.usize(3..12);
+                (rule, vec![text(&mut random, letters.as_bytes(), length)])
+            })
+            .collect();
+        let known: Vec<&Vec<u8>> = sets.iter().flat_map(|(_, set)| set).collect();
+        let blocks: Vec<Block> =
+            (0..8).map(|_| block(&mut random, letters.as_bytes(), &known)).collect();
+        let expected: Vec<_> = blocks.iter().map(|block| naive(&sets, block)).collect();
+        assert!(expected.iter().any(|expected| expected.len() > 10), "{count}");
+        for regime in Regime::all().map(Some).chain([None]) {
+            let prefilter = Prefilter::build(sets.iter().cloned(), regime).expect("builds");
+            for (block, expected) in blocks.iter().zip(&expected) {
+                assert_eq!(&found(&prefilter, block), expected, "{regime:?}, {count}");
+            }
+        }
+    }
+}
+
 /// Wherever a literal stands in a block, whatever stands before it: no alignment is left out.
 #[test]
 fn a_literal_is_found_at_every_position() {

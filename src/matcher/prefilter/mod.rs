@@ -4,12 +4,17 @@
 //! and the choice of how. Contract: false positives allowed, false negatives never. Which literals
 //! a rule needs is `literal`'s business; whether a candidate matches is `verify`'s.
 //!
-//! There are three ways to search, each called a regime. They find the same; [`Regime::choose`]
+//! There are four ways to search, each called a regime. They find the same; [`Regime::choose`]
 //! is the one place that says which set of literals gets which, and why.
 
+mod bitmap;
+mod buckets;
 mod dense;
 mod grams;
+mod index;
+mod level;
 mod packed;
+mod spots;
 mod table;
 
 #[cfg(test)]
@@ -18,16 +23,17 @@ mod equality;
 use crate::error::Result;
 use crate::rule::RuleIndex;
 
+use buckets::Buckets;
 use dense::Dense;
 use grams::Grams;
-pub use grams::Level;
+pub use level::Level;
 use packed::Packed;
 use table::{LiteralIndex, Table};
 
 /// A domain of the block (by its index) and a rule that it may match.
 pub type Candidate = (u32, RuleIndex);
 
-/// Literals up to which [`Regime::Packed`] is the fastest.
+/// Literals up to which [`Regime::Packed`] is faster than [`Regime::Grams`].
 const MAX_PACKED: usize = 32;
 
 /// A way to find all literals.
@@ -39,6 +45,8 @@ pub enum Regime {
     /// One Aho-Corasick automaton over everything. A table look-up a byte, whatever the literals:
     /// what the others are compared with, and what they fall back to.
     Dense,
+    /// A vector search for a fragment of each literal, sorted into a few buckets.
+    Buckets(Level),
     /// An index of a few bytes of each literal, looked up at every second or fourth byte.
     Grams(Level),
 }
@@ -49,13 +57,19 @@ impl Regime {
         if table.shortest() < grams::MIN_LENGTH {
             return Self::Dense;
         }
-        if table.len() <= MAX_PACKED { Self::Packed } else { Self::Grams(Level::best()) }
+        match Level::best() {
+            level if table.len() <= Buckets::most(level) => Self::Buckets(level),
+            Level::Portable if table.len() <= MAX_PACKED => Self::Packed,
+            // Gathering into a larger vector brings nothing.
+            level => Self::Grams(level.min(Level::Avx2)),
+        }
     }
 
     /// Every regime that this processor can run.
     pub fn all() -> impl Iterator<Item = Self> {
-        let levels = Level::all().map(Self::Grams);
-        [Self::Packed, Self::Dense].into_iter().chain(levels)
+        let buckets = Level::all().filter(|l| *l > Level::Portable).map(Self::Buckets);
+        let grams = Level::all().filter(|l| *l < Level::Avx512).map(Self::Grams);
+        [Self::Packed, Self::Dense].into_iter().chain(buckets).chain(grams)
     }
 }
 
@@ -69,6 +83,7 @@ pub struct Prefilter {
 #[derive(Debug)]
 enum Search {
     Packed(Packed),
+    Buckets(Box<Buckets>),
     Dense(Dense),
     Grams(Grams),
 }
@@ -88,8 +103,11 @@ impl Prefilter {
         let short = table.shortest() < grams::MIN_LENGTH;
         let search = match regime.unwrap_or_else(|| Regime::choose(&table)) {
             Regime::Packed => Packed::new(&table)?.map(Search::Packed),
+            Regime::Buckets(level) if !short => {
+                Buckets::new(&table, level).map(Box::new).map(Search::Buckets)
+            }
             Regime::Grams(level) if !short => Some(Search::Grams(Grams::new(&table, level)?)),
-            Regime::Dense | Regime::Grams(_) => None,
+            Regime::Dense | Regime::Buckets(_) | Regime::Grams(_) => None,
         };
         let search = match search {
             Some(search) => search,
@@ -103,6 +121,7 @@ impl Prefilter {
         match &self.search {
             Search::Packed(_) => Regime::Packed,
             Search::Dense(_) => Regime::Dense,
+            Search::Buckets(buckets) => Regime::Buckets(buckets.level()),
             Search::Grams(grams) => Regime::Grams(grams.level()),
         }
     }
@@ -116,9 +135,7 @@ impl Prefilter {
             while domain > 0 && ends[domain - 1] as usize >= at {
                 domain -= 1;
             }
-            if (ends[domain] as usize) < at {
-                domain += gallop(&ends[domain..], at);
-            }
+            domain += gallop(&ends[domain..], at);
             let index = domain as u32;
             found.extend(self.table.rules(literal).iter().map(|rule| (index, *rule)));
         });
@@ -152,14 +169,18 @@ impl Prefilter {
         match &self.search {
             Search::Packed(packed) => packed.each(block, found),
             Search::Dense(dense) => dense.each(block, found),
+            Search::Buckets(buckets) => buckets.each(block, &self.table, found),
             Search::Grams(grams) => grams.each(block, &self.table, found),
         }
     }
 }
 
-/// How many of the ascending `ends` lie before `at`, of which there is at least one.
-fn gallop(ends: &[u32], at: usize) -> usize {
+/// How many of the ascending `ends` lie before `at`; fast where they are few.
+pub fn gallop(ends: &[u32], at: usize) -> usize {
     let before = |end: &u32| (*end as usize) < at;
+    if !ends.first().is_some_and(before) {
+        return 0;
+    }
     let mut reach = 1;
     while ends.get(reach).is_some_and(before) {
         reach *= 2;
@@ -204,7 +225,7 @@ mod tests {
     #[test]
     fn galloping_counts_what_lies_before() {
         let ends: Vec<u32> = (1..100).map(|n| n * 3).collect();
-        for at in 4..=297 {
+        for at in 0..=300 {
             let expected = ends.iter().filter(|end| (**end as usize) < at).count();
             assert_eq!(gallop(&ends, at), expected, "{at}");
         }

@@ -6,52 +6,25 @@
 //! the literal begins. What is looked up there is the first four bytes of the gram, a hash and a
 //! bit of a bitmap that stays in the L2 cache ([`sieve`]); one look for all lengths of literals.
 //! Of the few spots that pass, the whole gram is looked up in a second bitmap, then in buckets of
-//! fingerprints ([`index`]); what passes there is compared with the literal itself.
+//! fingerprints ([`Index`]); what passes there is compared with the literal itself.
 
-mod index;
+mod builder;
 mod sieve;
 #[cfg(target_arch = "x86_64")]
 mod sieve_avx2;
 
+use super::bitmap::Bitmap;
 use super::dense::Dense;
+use super::index::{Index, eight_bytes, hash};
+use super::level::Level;
+use super::spots::{Spots, Walk};
 use super::table::{LiteralIndex, Table};
 use crate::error::Result;
-use index::{Builder, Index};
-use sieve::{Bitmap, CHUNK, REACH, Spots};
+use builder::Builder;
+use sieve::{CHUNK, REACH};
 
 /// Bytes of the shortest literal it takes.
 pub const MIN_LENGTH: usize = 2;
-
-/// Instructions that the sieve is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Those of every processor.
-    Portable,
-    /// Eight look-ups at once.
-    Avx2,
-}
-
-impl Level {
-    /// The levels that this processor has, from the slowest to the fastest.
-    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
-        [Self::Portable, Self::Avx2].into_iter().filter(|level| level.is_available())
-    }
-
-    /// The fastest level that this processor has.
-    pub fn best() -> Self {
-        Self::all().next_back().unwrap_or(Self::Portable)
-    }
-
-    fn is_available(self) -> bool {
-        match self {
-            Self::Portable => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 => false,
-        }
-    }
-}
 
 /// Bytes that are looked up at a spot.
 const KEY: usize = 4;
@@ -69,17 +42,6 @@ fn gram_length(literal: usize) -> usize {
     }
 }
 
-/// The bits of a gram of so many bytes in the eight bytes that begin with it.
-const fn mask(gram: usize) -> u64 {
-    u64::MAX >> (64 - 8 * gram)
-}
-
-/// The hash of a gram, whose highest bits depend on all of it.
-#[inline(always)]
-const fn hash(gram: u64) -> u32 {
-    (gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
-}
-
 /// A gram that may begin at a spot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Probe {
@@ -88,9 +50,6 @@ struct Probe {
     byte: u32,
     mask: u64,
 }
-
-/// The probes there can be: one for each length of grams, and two for the short ones.
-const MAX_PROBES: usize = 8;
 
 /// The index, and the sieve in front of it.
 #[derive(Debug)]
@@ -130,15 +89,6 @@ impl Short {
     }
 }
 
-/// A gram that stands in the block: where, and its hash.
-type Likely = (u32, u32);
-
-/// What a walk over a block keeps: spots, and the grams that stand at them.
-struct Walk {
-    spots: Spots,
-    likely: [Likely; Spots::CAPACITY * MAX_PROBES],
-}
-
 impl Grams {
     /// Indexes the literals, of which none is shorter than [`MIN_LENGTH`]. A level that this
     /// processor does not have gives way to the portable one.
@@ -146,6 +96,8 @@ impl Grams {
     /// # Errors
     /// When there are more short literals than an automaton can number.
     pub fn new(table: &Table, level: Level) -> Result<Self> {
+        // Gathering from a larger vector brings nothing.
+        let level = level.min(Level::Avx2);
         let level = if level.is_available() { level } else { Level::Portable };
         let mut builder = Builder::new(table);
         for (literal, number) in table.literals().zip(0..) {
@@ -168,8 +120,7 @@ impl Grams {
         {
             short.search.each(block, |number, at| found(short.literals[number as usize], at));
         }
-        let mut walk =
-            Walk { spots: Spots::default(), likely: [(0, 0); Spots::CAPACITY * MAX_PROBES] };
+        let mut walk = Walk::default();
         let mut at = 0;
         while block.len() - at >= REACH {
             at = self.sift(block, at, &mut walk.spots);
@@ -190,10 +141,13 @@ impl Grams {
         match self.level {
             Level::Portable => sieve::sift(&self.keys, block, at, spots),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `new` lets no level through that this processor does not have.
-            Level::Avx2 => unsafe { sieve_avx2::sift(&self.keys, block, at, spots) },
+            // SAFETY: `new` lets no level through that this processor does not have, and every
+            // processor with the higher one has the lower.
+            Level::Avx2 | Level::Avx512 => unsafe {
+                sieve_avx2::sift(&self.keys, block, at, spots)
+            },
             #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 => sieve::sift(&self.keys, block, at, spots),
+            Level::Avx2 | Level::Avx512 => sieve::sift(&self.keys, block, at, spots),
         }
     }
 
@@ -207,8 +161,6 @@ impl Grams {
         walk: &mut Walk,
         found: &mut impl FnMut(LiteralIndex, usize),
     ) {
-        // Two walks: the first decides nothing, so its misses of the cache do not wait for each
-        // other, as they would with the comparisons in between.
         let mut filled = 0;
         for spot in walk.spots.noted() {
             let at = base as u32 + spot;
@@ -226,16 +178,6 @@ impl Grams {
     }
 }
 
-/// The bytes from `at` on, zeros where the block ends before the eighth.
-#[inline]
-fn eight_bytes(block: &[u8], at: usize) -> u64 {
-    let rest = block.get(at..).unwrap_or_default();
-    rest.first_chunk().map_or_else(
-        || rest.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)),
-        |bytes| u64::from_le_bytes(*bytes),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,13 +188,5 @@ mod tests {
             let gram = gram_length(length);
             assert!(gram + usize::from(gram >= KEY) <= length, "{length}");
         }
-    }
-
-    #[test]
-    fn bytes_behind_the_block_are_zeros() {
-        assert_eq!(eight_bytes(b"abcdefghi", 1), u64::from_le_bytes(*b"bcdefghi"));
-        assert_eq!(eight_bytes(b"abc", 1), u64::from_le_bytes(*b"bc\0\0\0\0\0\0"));
-        assert_eq!(eight_bytes(b"abc", 3), 0);
-        assert_eq!(eight_bytes(b"abc", 9), 0);
     }
 }

@@ -6,7 +6,9 @@ use std::arch::x86_64::{
     _mm256_sllv_epi32, _mm256_srl_epi32, _mm256_srli_epi32,
 };
 
-use super::sieve::{Bitmap, CHUNK, FACTOR, REACH, Spots};
+use super::sieve::{CHUNK, FACTOR, REACH};
+use crate::matcher::prefilter::bitmap::Bitmap;
+use crate::matcher::prefilter::spots::Spots;
 
 /// Notes the spots of `block` from `at` on, which is a multiple of [`CHUNK`]; returns where it
 /// stopped, for want of bytes or of space.
