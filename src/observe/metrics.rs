@@ -22,6 +22,7 @@ use super::Seen;
 use crate::domain::NameFault;
 use crate::rule::RuleIndex;
 use crate::stats::{FeedStats, Histogram, MatcherStats};
+use crate::store::{free_bytes, wal_of};
 
 /// Rules that have a series of their own: the first to match. Every further one adds to the
 /// series of none, since each series costs whoever scrapes them memory for months.
@@ -43,13 +44,6 @@ impl Metrics {
         prometheus_text::encode(&mut text, &self.0)?;
         Ok(text)
     }
-}
-
-/// Bytes free for us on the disk that holds `file`; none where it cannot be asked.
-pub(super) fn free_bytes(file: &Path) -> Option<u64> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
-    disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
 /// Reads the counters.
@@ -215,12 +209,10 @@ impl Scrape {
 
     fn disk(&self, out: &mut Out<'_, '_>) -> fmt::Result {
         let file = &self.seen.database;
-        let mut wal = file.clone().into_os_string();
-        wal.push("-wal");
         let size = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
         out.gauge("database_bytes", "Size of the database file", size(file) as f64)?;
         let help = "Size of the database's write-ahead log";
-        out.gauge("database_wal_bytes", help, size(Path::new(&wal)) as f64)?;
+        out.gauge("database_wal_bytes", help, size(&wal_of(file)) as f64)?;
         match free_bytes(file) {
             Some(free) => {
                 out.gauge("disk_free_bytes", "Bytes free on the database's disk", free as f64)
