@@ -47,18 +47,7 @@ impl Fault {
 
     /// Whether trying again can help, the database being `file`.
     pub fn hope(&self, file: &Path) -> Hope {
-        // A full disk shows in other ways, too: the index of the write-ahead log cannot grow, or
-        // a file cannot be made.
-        match self.hope_of_code() {
-            Hope::Some if free_bytes(file).is_some_and(|free| free < NEXT_TO_NOTHING) => {
-                Hope::Lasting
-            }
-            hope => hope,
-        }
-    }
-
-    fn hope_of_code(&self) -> Hope {
-        match self.error.sqlite_error_code() {
+        match cause(&self.error, file) {
             Some(
                 ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked
@@ -79,12 +68,12 @@ impl Fault {
             "cannot {}: {}; trying again until it works, matches wait in memory",
             self.doing, self.error
         );
-        let remedy = match self.error.sqlite_error_code() {
+        let remedy = match cause(&self.error, file) {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 "end the program that writes to the database (`fuser -v` names it), or let it finish"
             }
             Some(ErrorCode::DiskFull) => "make room on its disk",
-            _ => "see that its disk has room and works: the system's log may tell",
+            _ => "see that its disk works: the system's log may tell",
         };
         Error::failed(what).in_file(file).remedy(remedy)
     }
@@ -101,13 +90,25 @@ impl Fault {
             "cannot {doing}: {why}{tried}; {rows} matched rows, and what came after them, are not \
              stored"
         );
-        told(what, self.error.sqlite_error_code(), file)
+        told(what, cause(&self.error, file), file)
     }
 
     /// The error a person reads: the file, what failed there, and the remedy.
     pub fn into_error(self, file: &Path) -> Error {
         let what = format!("cannot {}: {}", self.doing, self.error);
-        told(what, self.error.sqlite_error_code(), file)
+        told(what, cause(&self.error, file), file)
+    }
+}
+
+/// What `error` comes from. A full disk shows in other ways than by its name, too: the index of
+/// the write-ahead log cannot grow, or a file cannot be made.
+fn cause(error: &rusqlite::Error, file: &Path) -> Option<ErrorCode> {
+    let is_full = || free_bytes(file).is_some_and(|free| free < NEXT_TO_NOTHING);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_full() => {
+            Some(ErrorCode::DiskFull)
+        }
+        code => code,
     }
 }
 

@@ -80,8 +80,18 @@ impl Folder {
         spawn(self.command(words), (stdout, stdin, stderr))
     }
 
+    /// Starts what stands for the binary, its output going to files.
+    pub(super) fn spawn_logged(&self, command: Command) -> Program {
+        spawn(command, (self.output("stdout"), Stdio::null(), self.output("stderr")))
+    }
+
+    /// A new file for what is printed.
+    pub(super) fn output(&self, name: &str) -> Stdio {
+        File::create(self.path(name)).unwrap().into()
+    }
+
     /// The binary, free of what the environment of the tests says.
-    fn command(&self, words: &[&str]) -> Command {
+    pub(super) fn command(&self, words: &[&str]) -> Command {
         let temporary = self.path("tmp");
         std::fs::create_dir_all(&temporary).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_certstream"));
@@ -138,7 +148,10 @@ impl Folder {
 }
 
 /// Starts `command` with its stdout, stdin and stderr.
-fn spawn(mut command: Command, (stdout, stdin, stderr): (Stdio, Stdio, Stdio)) -> Program {
+pub(super) fn spawn(
+    mut command: Command,
+    (stdout, stdin, stderr): (Stdio, Stdio, Stdio),
+) -> Program {
     Program(command.stdin(stdin).stdout(stdout).stderr(stderr).spawn().unwrap())
 }
 
