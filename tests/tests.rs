@@ -4,6 +4,7 @@
 mod testenv;
 
 mod ancestor;
+mod biting_rules;
 mod brands;
 mod ctlog_backfill;
 mod ctlog_entries;

@@ -182,6 +182,30 @@ impl Program {
         self.0.wait().unwrap()
     }
 
+    /// A number that the kernel tells of it in `/proc/PID/status`, as `VmRSS` in KiB; none once it
+    /// has ended.
+    pub fn status(&self, key: &str) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Its open descriptors.
+    pub fn descriptors(&self) -> usize {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.0.id()));
+        folder.map_or(0, Iterator::count)
+    }
+
+    /// Waits for its end; its exit code, and the most memory it was seen to have, in MiB.
+    pub fn end_watched(&mut self) -> (i32, u64) {
+        let mut peak = 0;
+        wait_until("the program ends", || {
+            peak = self.status("VmHWM").unwrap_or(0).max(peak);
+            !self.is_running()
+        });
+        (self.end().code().unwrap(), peak / 1024)
+    }
+
     /// Sends a first signal and waits for the end; its exit code.
     pub fn stop(&mut self) -> i32 {
         self.signal(Signal::INT);
