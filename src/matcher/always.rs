@@ -15,9 +15,6 @@ use super::verify::{compile, dense_dfa};
 /// Bytes of the DFA that several rules without a literal share: it must stay inside the L2 cache,
 /// and to find out that it does not takes the longer the larger it may be.
 const MAX_SHARED: usize = 1024 * 1024;
-/// Rules that may turn out not to share a DFA: each try that is in vain takes up to 70 ms, and a
-/// thousand rules of many repetitions would take minutes to find out about.
-const MAX_IN_VAIN: usize = 128;
 /// Domains walked at once. Each step waits for the one before it, so one domain alone would leave
 /// the processor idle most of the time.
 const LANES: usize = 4;
@@ -54,18 +51,13 @@ impl AlwaysTried {
                 None => gathered.alone.push(*rule),
             }
         }
-        gathered.share(&regular, &mut { MAX_IN_VAIN });
+        gathered.share(&regular);
         gathered
     }
 
     /// One DFA for all, or for each half: states multiply when anchored rules come together.
-    /// `tries`: how many more may be in vain.
-    fn share(&mut self, rules: &[(u32, &Hir)], tries: &mut usize) {
+    fn share(&mut self, rules: &[(u32, &Hir)]) {
         if rules.is_empty() {
-            return;
-        }
-        if *tries == 0 {
-            self.alone.extend(rules.iter().map(|(rule, _)| rule));
             return;
         }
         let patterns: Vec<&Hir> = rules.iter().map(|(_, hir)| *hir).collect();
@@ -78,15 +70,11 @@ impl AlwaysTried {
                     rules: rules.iter().map(|(rule, _)| *rule).collect(),
                 });
             }
-            (None, [(rule, _)]) => {
-                *tries -= 1;
-                self.alone.push(*rule);
-            }
+            (None, [(rule, _)]) => self.alone.push(*rule),
             (None, _) => {
-                *tries -= 1;
                 let (one, other) = rules.split_at(rules.len() / 2);
-                self.share(one, tries);
-                self.share(other, tries);
+                self.share(one);
+                self.share(other);
             }
         }
     }
