@@ -4,6 +4,7 @@
 mod certificates;
 pub mod ctwatch;
 mod feed;
+pub mod hostile;
 pub mod log;
 mod observed;
 mod phase;
