@@ -149,6 +149,7 @@ fn write_all(
     out: &mut dyn Write,
     summary: &mut Summary,
 ) -> Result<(), Fault> {
+    let _timed = crate::store::TimedSnapshot::begin("export");
     // One snapshot: what the writer commits meanwhile is in this export wholly or not at all.
     let snapshot = connection.unchecked_transaction()?;
     let selection = Selection::new(&snapshot, filter)?;

@@ -240,7 +240,7 @@ fn what_was_adopted_cannot_break_lines_or_end_the_export() {
     let file = database.path("domains.csv");
     database.export_to(&file, &Filter::default(), Format::Csv).unwrap();
     let csv = fs::read_to_string(file).unwrap();
-    assert_eq!(csv.lines().nth(1), Some("'=d,,,,,,false,false,,,0,,,,,,,,,,,"));
+    assert_eq!(csv.lines().nth(1), Some("'=d,,,,,,,false,false,,,0,,,,,,,,,,,"));
 }
 
 #[test]

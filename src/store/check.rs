@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::fault::{DAMAGED, Fault};
 use super::open::open_read_only;
+use super::wal::TimedSnapshot;
 use crate::error::{Error, Result};
 use crate::stop::Stop;
 
@@ -93,6 +94,7 @@ fn findings(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut check = connection.prepare("SELECT quick_check FROM pragma_quick_check(?1)")?;
     let mut findings = Vec::new();
     for table in tables {
+        let _timed = TimedSnapshot::begin("check");
         let said = check.query_map([&table], |row| row.get::<_, String>(0))?;
         for finding in said.take(SHOWN) {
             let finding = finding?;

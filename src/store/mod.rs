@@ -56,7 +56,7 @@ pub use position::log_entries;
 pub use prune::{Pruned, prune};
 pub use purge::purge;
 pub use unverified::Unverified;
-pub use wal::wal_of;
+pub use wal::{TimedSnapshot, wal_of};
 pub use writer::Writer;
 
 /// How the database is written.

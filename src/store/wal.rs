@@ -2,9 +2,11 @@
 //!
 //! Owns the cutting of a log that has grown beyond its limit, and the warning about one that goes
 //! on growing. It grows as long as any reader holds a snapshot; SQLite itself starts it over once
-//! no reader is left at the moment of a commit, which readers who take turns never grant.
+//! no reader is left at the moment of a commit, which readers who take turns never grant. Whether
+//! the database is still in its place is looked at along with it.
 
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -39,12 +41,18 @@ pub(super) enum Look {
     Cut(u64),
     /// Somebody reads: it has so many bytes.
     Held(u64),
+    /// The database is not in its place: what is written goes to a file without a name, or with
+    /// another one.
+    Gone,
 }
 
 /// The write-ahead log of a database.
 #[derive(Debug)]
 pub(super) struct Wal {
     file: PathBuf,
+    database: PathBuf,
+    /// Which file the database is, or none where that cannot be told.
+    inode: Option<u64>,
     pub limits: Limits,
     looked: Instant,
     /// Whether the warning has been given, and stands.
@@ -54,7 +62,14 @@ pub(super) struct Wal {
 impl Wal {
     /// The log of `database`.
     pub fn of(database: &Path) -> Self {
-        Self { file: wal_of(database), limits: LIMITS, looked: Instant::now(), warned: false }
+        Self {
+            file: wal_of(database),
+            database: database.to_path_buf(),
+            inode: inode(database),
+            limits: LIMITS,
+            looked: Instant::now(),
+            warned: false,
+        }
     }
 
     /// Looks at the log, when it is time for that, between two transactions of `connection`. Waits
@@ -64,6 +79,9 @@ impl Wal {
             return Ok(Look::Fine);
         }
         self.looked = Instant::now();
+        if inode(&self.database) != self.inode {
+            return Ok(Look::Gone);
+        }
         let bytes = self.bytes();
         if bytes < self.limits.cut {
             self.settle(bytes);
@@ -108,6 +126,43 @@ impl Wal {
     #[cfg(test)]
     pub fn has_warned(&self) -> bool {
         self.warned
+    }
+}
+
+fn inode(file: &Path) -> Option<u64> {
+    file.metadata().ok().map(|metadata| metadata.ino())
+}
+
+/// How long a reader of our own may take: longer ones say so.
+const LONGEST_SNAPSHOT: Duration = Duration::from_secs(10);
+
+/// A reading of the database in one snapshot, timed: until it ends the write-ahead log of a writer
+/// beside it can only grow.
+#[derive(Debug)]
+pub struct TimedSnapshot {
+    what: &'static str,
+    began: Instant,
+}
+
+impl TimedSnapshot {
+    /// Begins; `what` is what reads, for a person.
+    #[must_use]
+    pub fn begin(what: &'static str) -> Self {
+        Self { what, began: Instant::now() }
+    }
+}
+
+impl Drop for TimedSnapshot {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        if took > LONGEST_SNAPSHOT {
+            log::warn!(
+                "the {} read the database for {:.0} s: so long what a watch writes beside it stays in \
+                 its write-ahead log, which grows",
+                self.what,
+                took.as_secs_f64()
+            );
+        }
     }
 }
 

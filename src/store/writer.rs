@@ -21,7 +21,7 @@ use super::refused::Ledger;
 use super::reorder::Reorder;
 use super::run::Run;
 use super::waiting::{Progress, Waiting};
-use super::wal::Wal;
+use super::wal::{Look, Wal};
 use super::{Store, position};
 use crate::backlog::Backlog;
 use crate::batch::now_micros;
@@ -216,14 +216,25 @@ impl Writer {
         if let Some(announce) = &self.announce {
             announce.send(outcome.records);
         }
-        self.look_at_wal();
-        Ok(())
+        self.look_at_wal()
     }
 
     /// A log that cannot be cut now can be cut later: everything in it is stored.
-    fn look_at_wal(&mut self) {
-        if let Err(error) = self.wal.look(&self.store.connection) {
-            log::debug!("{}: cannot cut the write-ahead log: {error}", self.store.file.display());
+    fn look_at_wal(&mut self) -> Result<()> {
+        match self.wal.look(&self.store.connection) {
+            Ok(Look::Gone) => {
+                let what = "the database was moved or deleted while it was written: what is stored \
+                            since then is not in this place";
+                Err(Error::failed(what)
+                    .in_file(&self.store.file)
+                    .remedy("put it back with its -wal and -shm if you still have it; start again"))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let file = self.store.file.display();
+                log::debug!("{file}: cannot cut the write-ahead log: {error}");
+                Ok(())
+            }
         }
     }
 

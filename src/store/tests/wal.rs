@@ -8,11 +8,12 @@ use crate::store::wal::{Limits, Look, Wal, wal_of};
 /// Kilobytes where the product has gigabytes.
 const LIMITS: Limits = Limits { cut: 64 * 1024, warn: 256 * 1024, every: Duration::ZERO };
 
-/// Writes some 40 KB into the log, without a checkpoint.
-fn grow(writer: &Connection) {
+/// Writes some 40 KB into the log, without a checkpoint; one row.
+fn grow(writer: &Connection) -> i64 {
     writer
         .execute_batch("CREATE TABLE IF NOT EXISTS t (x); INSERT INTO t VALUES (zeroblob(40000))")
         .unwrap();
+    1
 }
 
 #[test]
@@ -28,12 +29,13 @@ fn a_log_that_a_reader_holds_is_warned_of_once_and_cut_when_he_leaves() {
 
     let reader = base.reader();
     reader.execute_batch("BEGIN; SELECT count(*) FROM domains").unwrap();
+    let mut grown = grow(writer);
     while size() < LIMITS.cut {
-        grow(writer);
+        grown += grow(writer);
     }
     assert_eq!(look(), (Look::Held(size()), false), "no reason yet to call anybody");
     while size() < LIMITS.warn {
-        grow(writer);
+        grown += grow(writer);
     }
     assert_eq!(look(), (Look::Held(size()), true));
     reader.execute_batch("COMMIT").unwrap();
@@ -41,7 +43,7 @@ fn a_log_that_a_reader_holds_is_warned_of_once_and_cut_when_he_leaves() {
     assert_eq!(look(), (Look::Cut(before), false));
     assert_eq!(size(), 0);
     let rows: i64 = reader.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
-    assert!(rows > 3, "what was in the log is in the database");
+    assert_eq!(rows, grown, "what was in the log is in the database");
 }
 
 #[test]
@@ -69,4 +71,21 @@ fn a_writer_cuts_the_log_that_it_has_grown() {
     assert_eq!(wal_of(&base.file()).metadata().unwrap().len(), 0);
     drop(store);
     assert_eq!(base.sightings(), ["a.example 1"]);
+}
+
+#[test]
+fn a_database_that_is_taken_away_ends_the_run() {
+    for replace in [false, true] {
+        let base = Base::new();
+        let mut writer = base.writer(None);
+        writer.wal.limits.every = Duration::ZERO;
+        std::fs::rename(base.file(), base.folder.path().join("moved.db")).unwrap();
+        if replace {
+            std::fs::write(base.file(), "another").unwrap();
+        }
+        let rows = vec![message(1, vec![row("a.example")])];
+        let error = base.write_with(writer, rows).unwrap_err().to_string();
+        assert!(error.contains("certs.db: the database was moved or deleted while"), "{error}");
+        assert!(error.contains("remedy: put it back"), "{error}");
+    }
 }
