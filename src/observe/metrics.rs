@@ -23,6 +23,7 @@ use crate::domain::NameFault;
 use crate::rule::RuleIndex;
 use crate::stats::{FeedStats, Histogram, MatcherStats};
 use crate::store::{free_bytes, wal_of};
+use crate::update::FrameFault;
 
 /// Rules that have a series of their own: the first to match. Every further one adds to the
 /// series of none, since each series costs whoever scrapes them memory for months.
@@ -97,9 +98,12 @@ impl Scrape {
             out.counters(name, help, values)?;
         }
         let refused = feeds.iter().flat_map(|feed| {
-            let labels = |reason| [("feed", feed.name.as_str()), ("reason", reason)];
-            feed.refusals().map(move |(reason, count)| (labels(reason), count))
+            FrameFault::ALL.into_iter().map(|fault| {
+                let labels = [("feed", feed.name.as_str()), ("reason", fault.reason())];
+                (labels, feed.refused[fault as usize].get())
+            })
         });
+        let refused = refused.filter(|(_, count)| *count > 0);
         out.counters("refused_frames", "Frames refused, by reason", refused)?;
         let live = feeds.iter().map(|feed| {
             let live = feed.live.load(Ordering::Relaxed);
