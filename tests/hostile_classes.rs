@@ -31,6 +31,32 @@ fn good(class: &str, n: usize) -> String {
     format!("{{\"message_type\":\"dns_entries\",\"data\":[\"good{n}.{class}.good.example\"]}}")
 }
 
+/// How frames are read. The promises in numbers are those of strict reading: the quick scan may take
+/// a frame that is broken behind its names for an update, of which then nothing is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parse {
+    Strict,
+    Fast,
+}
+
+impl Parse {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Fast => "fast",
+        }
+    }
+}
+
+/// Checks the promises of `frames` in numbers.
+fn check_counts(place: &str, frames: &[&Hostile], seen: Seen, parse: Parse) {
+    let [accepted, refused] = promised(frames);
+    if parse == Parse::Strict {
+        assert!((accepted.0..=accepted.1).contains(&seen.accepted), "{place}: {seen:?}");
+        assert!((refused.0..=refused.1).contains(&seen.refused), "{place}: {seen:?}");
+    }
+}
+
 /// The promises of `frames` in numbers: at least and at most so many accepted, and refused.
 fn promised(frames: &[&Hostile]) -> [(u64, u64); 2] {
     let count = |promise| frames.iter().filter(|frame| frame.promise == promise).count() as u64;
@@ -46,11 +72,8 @@ fn promised(frames: &[&Hostile]) -> [(u64, u64); 2] {
     [(accept, accept + open + ignored), (reject, reject + open + refusable)]
 }
 
-/// Checks what was seen of `frames` and the domains they left.
-fn check(place: &str, frames: &[&Hostile], seen: Seen, domains: &BTreeSet<String>) {
-    let [accepted, refused] = promised(frames);
-    assert!((accepted.0..=accepted.1).contains(&seen.accepted), "{place}: {seen:?} {accepted:?}");
-    assert!((refused.0..=refused.1).contains(&seen.refused), "{place}: {seen:?} {refused:?}");
+/// Checks the domains that `frames` left.
+fn check_domains(place: &str, frames: &[&Hostile], domains: &BTreeSet<String>) {
     let of = |wanted: &dyn Fn(&Hostile) -> bool| -> BTreeSet<String> {
         let frames = frames.iter().filter(|frame| wanted(frame));
         frames.flat_map(|frame| frame.domains.clone().unwrap_or_default()).collect()
@@ -80,7 +103,7 @@ fn stored(folder: &Folder, database: &str) -> (BTreeSet<String>, usize) {
 }
 
 /// One class from a capture, as a file or at stdin.
-fn replayed(class: &str, frames: &[Hostile], stdin: bool) -> Seen {
+fn replayed(class: &str, frames: &[Hostile], stdin: bool, parse: Parse) -> Seen {
     let folder = Folder::new();
     folder.write("rules.txt", ".\n");
     let frames: Vec<&Hostile> = frames.iter().filter(|frame| frame.fits_a_line()).collect();
@@ -91,7 +114,7 @@ fn replayed(class: &str, frames: &[Hostile], stdin: bool) -> Seen {
     }
     let capture = folder.write("c.jsonl", capture);
     let source = if stdin { "-" } else { "c.jsonl" };
-    let words = ["replay", "--rules=rules.txt", "--database=d.db", source];
+    let words = ["replay", "--rules=rules.txt", "--database=d.db", "--parse", parse.word(), source];
     let input = std::fs::File::open(capture).unwrap();
     let mut program = folder.start_with(&words, Stdio::null(), input.into());
     let (code, peak) = program.end_watched();
@@ -110,7 +133,9 @@ fn replayed(class: &str, frames: &[Hostile], stdin: bool) -> Seen {
         accepted: certificates - goods as u64,
         refused: folder.number("d.db", refused).unwrap() as u64,
     };
-    check(&format!("{class} from {source}"), &frames, seen, &domains);
+    let place = format!("{class} from {source}, {parse:?}");
+    check_counts(&place, &frames, seen, parse);
+    check_domains(&place, &frames, &domains);
     seen
 }
 
@@ -146,7 +171,7 @@ fn servers(class: &str, frames: &[Hostile]) -> Vec<Server> {
 }
 
 /// All classes over sockets, each from servers of its own.
-fn watched(classes: &BTreeMap<String, Vec<Hostile>>) -> BTreeMap<String, Seen> {
+fn watched(classes: &BTreeMap<String, Vec<Hostile>>, parse: Parse) -> BTreeMap<String, Seen> {
     let folder = Folder::new();
     folder.write("rules.txt", ".\n");
     let servers: Vec<(&String, Vec<Server>)> =
@@ -154,7 +179,9 @@ fn watched(classes: &BTreeMap<String, Vec<Hostile>>) -> BTreeMap<String, Seen> {
     let all_servers = servers.iter().flat_map(|(_, servers)| servers);
     let urls: Vec<String> = all_servers.map(|server| server.url("/")).collect();
     let config = format!(
-        "certstream: {{server: {urls:?}, input: rules.txt}}\nobserve: {{listen: '127.0.0.1:0'}}\n"
+        "certstream: {{server: {urls:?}, input: rules.txt}}\nobserve: {{listen: '127.0.0.1:0'}}\n\
+         engine: {{parse: {}}}\n",
+        parse.word()
     );
     folder.write("config.yaml", config);
     let mut program = folder.start(&[]);
@@ -196,9 +223,7 @@ fn watched(classes: &BTreeMap<String, Vec<Hostile>>) -> BTreeMap<String, Seen> {
             .flat_map(|frame| frame.domains.clone().unwrap_or_default())
             .collect();
         assert!(settled.is_subset(&domains), "{class}: {:?}", settled.difference(&domains));
-        let [accepted, refused] = promised(&frames.iter().collect::<Vec<_>>());
-        assert!((accepted.0..=accepted.1).contains(&of_class.accepted), "{class}: {of_class:?}");
-        assert!((refused.0..=refused.1).contains(&of_class.refused), "{class}: {of_class:?}");
+        check_counts(class, &frames.iter().collect::<Vec<_>>(), of_class, parse);
         seen.insert((*class).clone(), of_class);
     }
     seen
@@ -215,9 +240,21 @@ fn the_big_ones_do_by_every_door() {
     };
     let text = String::from_utf8(zstd::decode_all(&packed[..]).unwrap()).unwrap();
     let classes = BTreeMap::from([("big".to_owned(), Hostile::read(&text))]);
-    println!("{} frames: over sockets {:?}", classes["big"].len(), watched(&classes)["big"]);
-    for stdin in [false, true] {
-        println!("from a capture {:?}", replayed("big", &classes["big"], stdin));
+    for parse in [Parse::Strict, Parse::Fast] {
+        let frames = &classes["big"];
+        println!("{} frames: over sockets {:?}", frames.len(), watched(&classes, parse)["big"]);
+        for stdin in [false, true] {
+            println!("from a capture {:?}", replayed("big", frames, stdin, parse));
+        }
+    }
+}
+
+#[test]
+fn read_in_haste_each_class_leaves_the_same_domains() {
+    let classes = classes();
+    watched(&classes, Parse::Fast);
+    for (class, frames) in &classes {
+        replayed(class, frames, false, Parse::Fast);
     }
 }
 
@@ -225,14 +262,14 @@ fn the_big_ones_do_by_every_door() {
 fn each_class_comes_to_what_is_promised_by_every_door() {
     let classes = classes();
     assert_eq!(classes.len(), 33, "the big ones are a file of their own");
-    let watched = watched(&classes);
+    let watched = watched(&classes, Parse::Strict);
     println!(
         "| class | frames | promised: accept, reject, ignore, either | socket | capture | stdin |"
     );
     println!("|---|---:|---|---|---|---|");
     for (class, frames) in &classes {
-        let file = replayed(class, frames, false);
-        let stdin = replayed(class, frames, true);
+        let file = replayed(class, frames, false, Parse::Strict);
+        let stdin = replayed(class, frames, true, Parse::Strict);
         let count = |promise| frames.iter().filter(|frame| frame.promise == promise).count();
         let lines = frames.iter().filter(|frame| frame.fits_a_line()).count() as u64;
         let shown = |seen: Seen, of: u64| {

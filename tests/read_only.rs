@@ -22,28 +22,24 @@ fn stored() -> Folder {
 
 #[test]
 fn a_file_or_folder_that_may_not_be_written_is_refused_and_left_as_it_was() {
-    // What is read-only, and what is said of it.
-    let table: [(&[(&str, u32)], &str, &str); 3] = [
-        (&[("d/kept.db", 0o444)], "d/kept.db", "d/kept.db: the database is read-only"),
-        (&[("d", 0o555)], "d/kept.db", "d/kept.db: "),
-        (&[("d", 0o555)], "d/new.db", "d/new.db.lock: cannot open the lock file: Permission"),
+    // What is read-only, which database is asked for, and what is said of it.
+    let table = [
+        ("d/kept.db", 0o444, "d/kept.db", "d/kept.db: the database is read-only"),
+        ("d", 0o555, "d/kept.db", "d/kept.db: "),
+        ("d", 0o555, "d/new.db", "d/new.db.lock: cannot open the lock file: Permission"),
     ];
-    for (modes, database, says) in table {
+    for (name, mode, database, says) in table {
         let folder = stored();
         let before = std::fs::read(folder.path("d/kept.db")).unwrap();
-        for (name, mode) in modes {
-            set_mode(&folder, name, *mode);
-        }
+        set_mode(&folder, name, mode);
         let words =
             ["--server=ws://127.0.0.1:1/", "--rules=rules.txt", "-q", "--database", database];
         let Some(mut program) = start_unprivileged(&folder, &words) else { return };
         let code = program.end().code();
         let said = folder.stderr();
-        for (name, _) in modes {
-            set_mode(&folder, name, 0o755);
-        }
+        set_mode(&folder, name, 0o755);
         assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains(says) && said.contains("remedy: let the user"), "{modes:?}: {said}");
+        assert!(said.contains(says) && said.contains("remedy: let the user"), "{name}: {said}");
         assert_eq!(std::fs::read(folder.path("d/kept.db")).unwrap(), before);
         assert!(!folder.path("d/new.db").exists());
     }
