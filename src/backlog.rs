@@ -4,7 +4,7 @@
 //! COMMIT. Feeds that can be read again wait here for room; WebSocket feeds never do (their
 //! matched rows are dropped by the matcher instead, and counted as a gap).
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ pub struct Backlog {
     limit: usize,
     /// Written by matchers (add) and the writer (subtract); a sum, so relaxed order is enough.
     bytes: AtomicUsize,
+    /// Whether rows have been dropped since there was room enough. Set by matchers, cleared by the
+    /// writer; each looks at it alone.
+    overflowing: AtomicBool,
     /// Pairs with `room`: how many wait.
     waiting: Mutex<usize>,
     room: Condvar,
@@ -25,7 +28,13 @@ impl Backlog {
     /// An empty account bounded by `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, bytes: AtomicUsize::new(0), waiting: Mutex::new(0), room: Condvar::new() }
+        Self {
+            limit,
+            bytes: AtomicUsize::new(0),
+            overflowing: AtomicBool::new(false),
+            waiting: Mutex::new(0),
+            room: Condvar::new(),
+        }
     }
 
     /// Adds matched bytes, before they are sent to the writer.
@@ -36,6 +45,10 @@ impl Backlog {
     /// Subtracts bytes whose COMMIT returned.
     pub fn subtract(&self, bytes: usize) {
         let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        // Not as soon as there is any: a writer that is slow makes and loses it all the time.
+        if before - bytes < self.limit / 2 && self.is_overflowing() {
+            self.overflowing.store(false, Ordering::Relaxed);
+        }
         if before >= self.limit && before - bytes < self.limit {
             let _guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             self.room.notify_all();
@@ -58,6 +71,29 @@ impl Backlog {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.bytes() >= self.limit
+    }
+
+    /// Notes that rows are dropped for want of room. Whether that begins an episode, which lasts
+    /// until the account is half empty.
+    pub fn overflow(&self) -> bool {
+        !self.overflowing.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether an episode of dropped rows goes on.
+    #[must_use]
+    pub fn is_overflowing(&self) -> bool {
+        self.overflowing.load(Ordering::Relaxed)
+    }
+
+    /// What is said, once, of an episode that begins.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!(
+            "the backlog is full ({} bytes): what matches of the servers' certificates is dropped \
+             and counted, as a gap of each server, until the database takes in more\n  remedy: \
+             see above what keeps it from being written; database.backlog bounds what can wait",
+            self.limit
+        )
     }
 
     /// Waits until there is room again, or a stop is requested.
@@ -104,6 +140,17 @@ mod tests {
         backlog.subtract(12);
         waiter.join().expect("the waiter returns");
         assert_eq!((backlog.bytes(), backlog.waiters()), (0, 0));
+    }
+
+    #[test]
+    fn an_episode_of_dropped_rows_lasts_until_half_of_the_account_is_free() {
+        let backlog = Backlog::new(10);
+        backlog.add(10);
+        assert!(backlog.overflow() && !backlog.overflow());
+        backlog.subtract(4);
+        assert!(!backlog.is_full() && backlog.is_overflowing());
+        backlog.subtract(2);
+        assert!(!backlog.is_overflowing() && backlog.overflow());
     }
 
     #[test]

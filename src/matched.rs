@@ -36,6 +36,10 @@ pub struct Matched {
     pub certificates: Vec<Evidence>,
     /// Rows dropped because the backlog was full and the feed cannot wait.
     pub dropped_rows: u64,
+    /// Whether the backlog had been full and had not yet room enough again
+    /// ([`Backlog::is_overflowing`](crate::backlog::Backlog::is_overflowing)); never for a feed
+    /// that can wait.
+    pub overflow: bool,
     /// What this message was booked with in the backlog account; subtracted after COMMIT, or as
     /// soon as the writer has taken it in where it has no rows to keep.
     pub bytes: usize,
@@ -117,6 +121,7 @@ impl Matched {
             self.received = later.received;
         }
         self.dropped_rows += later.dropped_rows;
+        self.overflow = later.overflow;
         self.merged += later.merged + 1;
         self.sequence = later.sequence;
         self.position = later.position;

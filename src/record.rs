@@ -25,6 +25,9 @@ pub struct Record {
     pub techniques: Vec<Option<String>>,
     /// How many edits it is from the brand, rule by rule.
     pub distances: Vec<Option<u8>>,
+    /// What is to be known of a hit, rule by rule; none where it is proven, [`GAVE_UP`] where the
+    /// rule reached its step limit, so that a person has to look.
+    pub verdicts: Vec<Option<String>>,
     /// Views of the domain that some rule matched.
     pub views: Vec<&'static str>,
     /// Whether a label of the domain mixes scripts, as one with Cyrillic among Latin letters.
@@ -61,20 +64,41 @@ pub struct Record {
     pub link: Option<String>,
 }
 
+/// One rule that hit, as a record shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleHit {
+    /// The rule's name.
+    pub rule: String,
+    /// See [`Record::techniques`].
+    pub technique: Option<String>,
+    /// See [`Record::distances`].
+    pub distance: Option<u8>,
+    /// See [`Record::verdicts`].
+    pub verdict: Option<String>,
+}
+
+/// The verdict on a hit whose rule reached its step limit: nobody knows whether it matches.
+pub const GAVE_UP: &str = "gave up";
+
 /// How many fields a record has.
-pub const FIELDS: usize = 22;
+pub const FIELDS: usize = 23;
 
 impl Record {
-    /// Enters the rules that hit, each with its technique and distance, sorted and without repeats:
-    /// a rule whose pattern was changed has two rows of one name.
-    pub fn set_rules(&mut self, mut rules: Vec<(String, Option<String>, Option<u8>)>) {
-        // What names a technique stands before what does not, and is kept.
-        rules.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        rules.dedup_by(|later, earlier| later.0 == earlier.0);
-        for (rule, technique, distance) in rules {
-            self.rules.push(rule);
-            self.techniques.push(technique);
-            self.distances.push(distance);
+    /// Enters the rules that hit, sorted and without repeats: a rule whose pattern was changed has
+    /// two rows of one name.
+    pub fn set_rules(&mut self, mut hits: Vec<RuleHit>) {
+        // What names a technique stands before what does not, what is proven before what is not,
+        // and is kept.
+        hits.sort_unstable_by(|a, b| {
+            let names = a.rule.cmp(&b.rule).then(b.technique.cmp(&a.technique));
+            names.then(a.verdict.cmp(&b.verdict))
+        });
+        hits.dedup_by(|later, earlier| later.rule == earlier.rule);
+        for hit in hits {
+            self.rules.push(hit.rule);
+            self.techniques.push(hit.technique);
+            self.distances.push(hit.distance);
+            self.verdicts.push(hit.verdict);
         }
     }
 
@@ -91,6 +115,7 @@ impl Record {
             ("rules", Value::from(self.rules.as_slice())),
             ("techniques", self.techniques.iter().map(|technique| technique.as_deref()).collect()),
             ("distances", self.distances.iter().copied().collect()),
+            ("verdicts", self.verdicts.iter().map(|verdict| verdict.as_deref()).collect()),
             ("views", Value::from(self.views.as_slice())),
             ("mixed_script", Value::from(self.mixed_script)),
             ("new", Value::from(self.new)),
@@ -125,15 +150,22 @@ impl Record {
     }
 
     /// The record as one line of text, without the newline: domain, rules, issuer and last
-    /// sighting, with tabs between them and `-` for what is missing.
+    /// sighting, with tabs between them and `-` for what is missing. A verdict stands in brackets
+    /// behind its rule.
     #[must_use]
     pub fn to_line(&self) -> String {
+        let verdicts = self.verdicts.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        let told = |(rule, verdict): (&String, Option<&str>)| match verdict {
+            Some(verdict) => format!("{rule} ({verdict})"),
+            None => rule.clone(),
+        };
+        let rules: Vec<String> = self.rules.iter().zip(verdicts).map(told).collect();
         let last_seen = self.last_seen.map(rfc3339);
         let issuer = self.issuer.as_deref().filter(|issuer| !issuer.is_empty());
         format!(
             "{}\t{}\t{}\t{}",
             escape(&self.domain),
-            escape(&self.rules.join(", ")),
+            escape(&rules.join(", ")),
             escape(issuer.unwrap_or("-")),
             last_seen.as_deref().unwrap_or("-"),
         )
@@ -234,6 +266,7 @@ mod tests {
             rules: vec!["login".to_owned(), r"pay\.?pal".to_owned()],
             techniques: vec![None, Some("omission".to_owned())],
             distances: vec![None, Some(1)],
+            verdicts: vec![Some(GAVE_UP.to_owned()), None],
             views: vec!["a-label"],
             mixed_script: false,
             new: true,
@@ -256,7 +289,8 @@ mod tests {
             concat!(
                 r#"{"domain":"login.paypal.example","registered_domain":"paypal.example","#,
                 r#""rules":["login","pay\\.?pal"],"techniques":[null,"omission"],"#,
-                r#""distances":[null,1],"views":["a-label"],"mixed_script":false,"new":true,"#,
+                r#""distances":[null,1],"verdicts":["gave up",null],"views":["a-label"],"#,
+                r#""mixed_script":false,"new":true,"#,
                 r#""first_seen":"2025-11-24T16:00:00.25Z","last_seen":"2025-11-24T16:01:00Z","#,
                 r#""sightings":2,"names_as_seen":["*.login.paypal.example"],"#,
                 r#""issuer":"/C=US/O=Let's Encrypt/CN=R13","subject_cn":null,"serial":null,"#,
@@ -283,7 +317,7 @@ mod tests {
     fn a_line_has_four_columns_whatever_is_in_them() {
         assert_eq!(
             record().to_line(),
-            "login.paypal.example\tlogin, pay\\.?pal\t/C=US/O=Let's Encrypt/CN=R13\t\
+            "login.paypal.example\tlogin (gave up), pay\\.?pal\t/C=US/O=Let's Encrypt/CN=R13\t\
              2025-11-24T16:01:00Z"
         );
         let hostile = Record {

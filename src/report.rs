@@ -52,6 +52,7 @@ pub fn report(connection: &Connection, database: &Path, out: &mut impl Write) ->
 }
 
 fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Result<String> {
+    let _timed = crate::store::TimedSnapshot::begin("report");
     // One snapshot, so that the sections agree with each other.
     let snapshot = connection.unchecked_transaction()?;
     let runs = runs(&snapshot)?;

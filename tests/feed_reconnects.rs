@@ -83,12 +83,18 @@ fn the_child_that_watches() {
     let reconnects = || stats.feed_total(|feed| feed.reconnects.get());
     // The fewest that were open at a time, early and late: between two connections.
     let mut fewest = [usize::MAX; 2];
+    // And the least memory, in KiB.
+    let mut least = [u64::MAX; 2];
     while reconnects() < RECONNECTS as u64 {
         let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
-        match reconnects() {
-            50..150 => fewest[0] = fewest[0].min(open),
-            850..950 => fewest[1] = fewest[1].min(open),
-            _ => {}
+        let early_or_late = match reconnects() {
+            50..150 => Some(0),
+            850..950 => Some(1),
+            _ => None,
+        };
+        if let Some(when) = early_or_late {
+            fewest[when] = fewest[when].min(open);
+            least[when] = least[when].min(memory());
         }
         assert!(!run.is_finished(), "the run goes on until it is stopped");
         std::thread::sleep(Duration::from_micros(100));
@@ -100,10 +106,21 @@ fn the_child_that_watches() {
     stop.request();
     let outcome = run.join().unwrap().unwrap();
     assert!(outcome.errors.is_empty(), "{:?}", outcome.errors);
+    let [before, after] = least;
+    println!("resident memory: {before} KiB early, {after} KiB late");
+    // 10 KiB for each reconnect would make eight; a page cache of one MiB is filled meanwhile.
+    assert!(after <= before + 4096, "{before} {after}");
     let [early, late] = fewest;
     println!("open descriptors: {early} early, {late} late");
     // A leak of one in a hundred would make eight; sampling may miss the moment by two.
     assert!(late <= early + 2, "{early} {late}");
+}
+
+/// Resident memory of this process, in KiB.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 fn pipeline(

@@ -2,50 +2,12 @@
 //! socket, where some end their connection. No crash, every good frame stored, nothing but host
 //! names in the database.
 
-use std::path::Path;
 use std::process::Stdio;
 
 use tungstenite::Message;
 
+use crate::testenv::hostile::Hostile;
 use crate::testenv::{Folder, Server, Tls, frame};
-
-struct Hostile {
-    bytes: Vec<u8>,
-    binary: bool,
-}
-
-fn hostile() -> Vec<Hostile> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hostile.jsonl");
-    let text = std::fs::read_to_string(file).unwrap();
-    let entries = text.lines().map(|line| {
-        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
-        let bytes = match entry["frame"].as_str() {
-            Some(text) => text.as_bytes().to_vec(),
-            None => decode(entry["frame_b64"].as_str().unwrap()),
-        };
-        Hostile { bytes, binary: entry["opcode"] == "binary" }
-    });
-    entries.collect()
-}
-
-/// Base64, for the few frames that are not UTF-8.
-fn decode(text: &str) -> Vec<u8> {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => u32::from(byte - b'A'),
-        b'a'..=b'z' => u32::from(byte - b'a') + 26,
-        b'0'..=b'9' => u32::from(byte - b'0') + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let digits: Vec<u32> = text.bytes().filter(|byte| *byte != b'=').map(digit).collect();
-    let mut bytes = Vec::new();
-    for group in digits.chunks(4) {
-        let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));
-        let take = group.len() * 6 / 8;
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..=take]);
-    }
-    bytes
-}
 
 fn good(n: usize) -> String {
     format!(
@@ -71,7 +33,7 @@ fn from_a_file_and_from_stdin() {
     folder.write("rules.txt", ".\n");
     let mut capture = Vec::new();
     let mut count = 0;
-    for hostile in hostile() {
+    for hostile in Hostile::all() {
         let line = std::str::from_utf8(&hostile.bytes);
         if line.is_ok_and(|line| !line.contains('\n')) {
             capture.extend_from_slice(&hostile.bytes);
@@ -101,9 +63,8 @@ fn over_a_socket_that_some_frames_end() {
     folder.write("rules.txt", ".\n");
     // A text frame that is not UTF-8 ends its connection (RFC 6455). Each such frame gets a server
     // of its own, so that they are reconnected to side by side, and goes on where it stopped.
-    let (ending, passing): (Vec<Hostile>, Vec<Hostile>) = hostile()
-        .into_iter()
-        .partition(|hostile| !hostile.binary && std::str::from_utf8(&hostile.bytes).is_err());
+    let (ending, passing): (Vec<Hostile>, Vec<Hostile>) =
+        Hostile::all().into_iter().partition(Hostile::ends_connection);
     let (passing_count, ending_count) = (passing.len(), ending.len());
     assert!(ending_count > 3 && passing_count > 400);
     let mut servers = vec![Server::start(Tls::Off, move |visit| {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tungstenite::Message;
 
-use crate::testenv::{Folder, LONG, Program, Server, Tls, wait_until};
+use crate::testenv::{Folder, LONG, Observed, Program, Server, Tls, wait_until};
 
 /// Certificates that the server sends.
 const SENT: u64 = 500;
@@ -35,32 +35,15 @@ fn watch(folder: &Folder, server: &Server) -> (Program, SocketAddr) {
     );
     folder.write("config.yaml", config);
     let program = folder.start(&[]);
-    let mut address = None;
-    wait_until("the address is logged", || {
-        address = folder.stderr().lines().find_map(|line| {
-            let at = line.split_once("metrics and health at http://")?.1;
-            at.split_once('/')?.0.parse().ok()
-        });
-        address.is_some()
-    });
-    (program, address.expect("logged"))
+    (program, Observed::of(folder).0)
 }
 
-/// Asks and reads the answer to its end: status line, headers, body.
 fn ask(address: SocketAddr, request: &str) -> (String, String, String) {
-    let mut stream = TcpStream::connect(address).expect("connects");
-    stream.set_read_timeout(Some(LONG)).expect("a time-out");
-    stream.write_all(request.as_bytes()).expect("asks");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answers");
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let (status, headers) = head.split_once("\r\n").unwrap_or((head, ""));
-    (status.to_owned(), headers.to_owned(), body.to_owned())
+    Observed(address).ask(request)
 }
 
 fn get(address: SocketAddr, path: &str) -> (String, String) {
-    let (status, _, body) = ask(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
-    (status, body)
+    Observed(address).get(path)
 }
 
 /// The value of the one sample that begins with `series`.

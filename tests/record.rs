@@ -50,7 +50,8 @@ fn a_run_that_does_not_start_leaves_the_capture() {
         [&words[..], &["--database", database, capture]].concat()
     };
     assert_eq!(folder.run(&record("text.db", "old.jsonl")), 1, "{}", folder.stderr());
-    let mut program = folder.start(&record("d.db", "new.jsonl"));
+    // With a log of its own: the others write theirs meanwhile.
+    let mut program = folder.start_logged(&record("d.db", "new.jsonl"), "first");
     wait_until("the run begins", || folder.number("d.db", "SELECT count(*) FROM runs") == Some(1));
     assert_eq!(folder.run(&record("d.db", "old.jsonl")), 1, "{}", folder.stderr());
     assert!(folder.stderr().contains("is already writing"), "{}", folder.stderr());

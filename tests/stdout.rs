@@ -8,12 +8,13 @@ use tungstenite::Message;
 use crate::testenv::{Folder, Server, Tls, wait_until};
 
 /// The fields of a record, in their order.
-const FIELDS: [&str; 23] = [
+const FIELDS: [&str; 24] = [
     "domain",
     "registered_domain",
     "rules",
     "techniques",
     "distances",
+    "verdicts",
     "views",
     "mixed_script",
     "new",

@@ -14,6 +14,7 @@ use log::LevelFilter;
 use crate::config::{Config, SecretPlace, Synchronous};
 use crate::console::Console;
 use crate::error::{Error, Result};
+use crate::lint;
 use crate::matcher::Engine;
 use crate::record::escape;
 use crate::rule::{Anchor, Loader, RuleSet};
@@ -21,6 +22,9 @@ use crate::store;
 
 /// Bytes that are read of a file that holds a secret: no server takes headers longer than this.
 const LONGEST_SECRET: u64 = 16 * 1024;
+
+/// Rules of a kind that the log names one by one.
+const NAMED_IN_LOG: usize = 5;
 
 /// The folder that relative paths on the command line start from.
 fn here() -> PathBuf {
@@ -83,6 +87,17 @@ pub fn engine(config: &Config, files: &[PathBuf], anchor: Option<Anchor>) -> Res
         thread::scope(|scope| scope.spawn(|| Engine::build(rules(config, files, anchor)?)).join());
     let engine = built.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     engine.log_rules();
+    let broad = lint::matching_everything(&engine);
+    for rule in broad.iter().take(NAMED_IN_LOG) {
+        let (file, line) = (rule.place.file.display(), rule.place.line);
+        log::warn!(
+            "{file}:{line}: the rule `{}` matches every domain: all that is issued will be stored",
+            escape(&rule.name)
+        );
+    }
+    if broad.len() > NAMED_IN_LOG {
+        log::warn!("{} more such rules: `lint` lists them", broad.len() - NAMED_IN_LOG);
+    }
     for (name, place) in &engine.rules().repeated {
         let (file, line) = (place.file.display(), place.line);
         log::warn!(

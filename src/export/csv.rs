@@ -47,13 +47,24 @@ fn cell(value: Value) -> String {
     }
 }
 
-/// `text` made safe for terminals and spreadsheets: where it begins as a formula may, a `'` goes
-/// in front. That holds for every part of a list, since a spreadsheet set to `;` splits there.
+/// What a spreadsheet takes for the begin of a formula. The full-width forms count as the signs in
+/// East Asian versions of Excel.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// `text` made safe for terminals and spreadsheets: wherever a formula may begin, a `'` goes in
+/// front. That is at the start, and behind each `;`, since a spreadsheet set to `;` splits there,
+/// in quotes or not.
 fn guard(text: &str) -> Cow<'_, str> {
-    let escaped = escape(text);
-    // The full-width forms of the signs count as the signs in East Asian versions of Excel.
-    let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
-    if text.starts_with(formula) { Cow::Owned(format!("'{escaped}")) } else { escaped }
+    let begins = |part: &str| part.trim_start_matches(' ').starts_with(FORMULA);
+    if !text.split(';').any(begins) {
+        return escape(text);
+    }
+    let guarded = text.split(';').map(|part| {
+        let at = part.len() - part.trim_start_matches(' ').len();
+        let sign = if begins(part) { "'" } else { "" };
+        format!("{}{sign}{}", &part[..at], escape(&part[at..]))
+    });
+    Cow::Owned(guarded.collect::<Vec<_>>().join(";"))
 }
 
 fn io_error(error: csv::Error) -> Fault {
@@ -79,6 +90,9 @@ mod tests {
             ("＝1", "'＝1"),
             ("a=1", "a=1"),
             ("", ""),
+            // A spreadsheet that splits at semicolons.
+            ("O=a;=1+1;b; -2;\u{1b}", "O=a;'=1+1;b; '-2;\\u{1b}"),
+            ("O=a;b=1; c", "O=a;b=1; c"),
         ] {
             assert_eq!(cell(Value::from(text)), shown);
         }

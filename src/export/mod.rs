@@ -81,6 +81,8 @@ pub struct Summary {
     pub gaps: u64,
     /// Matched rows that were dropped in those gaps.
     pub rows_dropped: u64,
+    /// Pairs of domain and rule, of the whole database, that nobody could prove: the rule gave up.
+    pub to_review: u64,
     /// Entries of CT logs that were read, ever.
     pub log_entries: u64,
     /// Those among them that were proven to stand in their log's signed tree.
@@ -99,6 +101,9 @@ impl Summary {
             "exported {} domains to {target}; missed until now: {} gaps, {} matched rows dropped",
             self.domains, self.gaps, self.rows_dropped
         );
+        if self.to_review > 0 {
+            line.push_str(&format!("; {} matches gave up and await review", self.to_review));
+        }
         if self.log_entries > 0 {
             let (all, verified) = (self.log_entries, self.log_entries_verified);
             line.push_str(&format!("; {verified} of {all} log entries verified"));
@@ -144,10 +149,12 @@ fn write_all(
     out: &mut dyn Write,
     summary: &mut Summary,
 ) -> Result<(), Fault> {
+    let _timed = crate::store::TimedSnapshot::begin("export");
     // One snapshot: what the writer commits meanwhile is in this export wholly or not at all.
     let snapshot = connection.unchecked_transaction()?;
     let selection = Selection::new(&snapshot, filter)?;
     (summary.gaps, summary.rows_dropped) = selection.missed()?;
+    summary.to_review = selection.to_review()?;
     (summary.log_entries, summary.log_entries_verified) = selection.log_entries()?;
     let domains = &mut summary.domains;
     match format {

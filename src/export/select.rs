@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, named_params
 use super::{Fault, Filter};
 use crate::domain::{Views, is_mixed_script};
 use crate::error::Error;
-use crate::record::{Record, escape};
+use crate::record::{Record, RuleHit, escape};
 use crate::store;
 
 /// Rule names that an error lists at most.
@@ -30,7 +30,7 @@ const CONDITIONS: &str = "
 /// Every match of a domain, those with the newest certificate first.
 const MATCHES: &str = "
     SELECT r.name, m.views, m.last_certificate, m.first_seen, m.first_run, m.technique,
-           m.distance
+           m.distance, m.verdict
     FROM matches m JOIN rules r ON r.id = m.rule_id
     WHERE m.domain_id = ?1
     ORDER BY m.last_certificate IS NULL, m.last_seen DESC, m.last_certificate DESC";
@@ -143,6 +143,12 @@ impl<'a> Selection<'a> {
         )
     }
 
+    /// How many pairs of domain and rule await review, because the rule gave up on the domain.
+    pub fn to_review(&self) -> rusqlite::Result<u64> {
+        let count = "SELECT count(*) FROM matches WHERE verdict IS NOT NULL";
+        self.connection.query_row(count, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+    }
+
     fn each(
         &self,
         columns: &str,
@@ -197,7 +203,8 @@ impl Evidence<'_> {
             views = views.union(Views::from_bits(row.get(1)?));
             record.new |= is_new(&rule, row.get(3)?, row.get(4)?);
             newest = newest.or(row.get(2)?);
-            rules.push((rule, row.get(5)?, row.get(6)?));
+            let (technique, distance, verdict) = (row.get(5)?, row.get(6)?, row.get(7)?);
+            rules.push(RuleHit { rule, technique, distance, verdict });
         }
         record.set_rules(rules);
         record.views = views.names().collect();

@@ -106,16 +106,16 @@ fn csv_guards_formulas_and_shows_the_newest_evidence() {
     database.export_to(&file, &Filter::default(), Format::Csv).unwrap();
     assert_eq!(
         fs::read_to_string(file).unwrap(),
-        "domain,registered_domain,rules,techniques,distances,views,mixed_script,new,first_seen,\
+        "domain,registered_domain,rules,techniques,distances,verdicts,views,mixed_script,new,first_seen,\
          last_seen,sightings,names_as_seen,issuer,subject_cn,serial,sha256,not_before,\
          not_after,update_type,log,index,link\n\
-         Zeta.example,,,,,,false,false,,,0,,,,,,,,,,,\n\
-         login.paypal.example,paypal.example,login; paypal,; omission,; 1,a-label,false,true,\
+         Zeta.example,,,,,,,false,false,,,0,,,,,,,,,,,\n\
+         login.paypal.example,paypal.example,login; paypal,; omission,; 1,; ,a-label,false,true,\
          1970-01-01T00:00:00.0012Z,1970-01-01T00:00:00.0053Z,4,\
          *.login.paypal.example; www.login.paypal.example,CN=New,,0B,,,,,,,\n\
-         pay-pal.example,pay-pal.example,paypal,,,a-label,false,true,\
+         pay-pal.example,pay-pal.example,paypal,,,,a-label,false,true,\
          1970-01-01T00:00:00.0051Z,1970-01-01T00:00:00.0052Z,1,,,,,,,,,,,\n\
-         paypal.example,paypal.example,paypal,,,a-label,false,false,\
+         paypal.example,paypal.example,paypal,,,,a-label,false,false,\
          1970-01-01T00:00:00.0011Z,1970-01-01T00:00:00.0019Z,3,,'=CMD(),paypal.example,0A,ab12,\
          1970-01-01T00:00:01Z,1970-01-01T00:00:02Z,X509LogEntry,Log 1,7,https://ct.example/7\n"
     );
@@ -130,8 +130,8 @@ fn json_lines_have_the_fields_of_csv() {
         fs::read_to_string(file).unwrap(),
         concat!(
             r#"{"domain":"paypal.example","registered_domain":"paypal.example","#,
-            r#""rules":["paypal"],"techniques":[null],"distances":[null],"views":["a-label"],"#,
-            r#""mixed_script":false,"new":true,"#,
+            r#""rules":["paypal"],"techniques":[null],"distances":[null],"verdicts":[null],"#,
+            r#""views":["a-label"],"mixed_script":false,"new":true,"#,
             r#""first_seen":"1970-01-01T00:00:00.0011Z","#,
             r#""last_seen":"1970-01-01T00:00:00.0019Z","sightings":3,"names_as_seen":[],"#,
             r#""issuer":"=CMD()","subject_cn":"paypal.example","serial":"0A","sha256":"ab12","#,
@@ -240,7 +240,7 @@ fn what_was_adopted_cannot_break_lines_or_end_the_export() {
     let file = database.path("domains.csv");
     database.export_to(&file, &Filter::default(), Format::Csv).unwrap();
     let csv = fs::read_to_string(file).unwrap();
-    assert_eq!(csv.lines().nth(1), Some("'=d,,,,,,false,false,,,0,,,,,,,,,,,"));
+    assert_eq!(csv.lines().nth(1), Some("'=d,,,,,,,false,false,,,0,,,,,,,,,,,"));
 }
 
 #[test]

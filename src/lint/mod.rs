@@ -91,6 +91,18 @@ const ORDINARY: [&str; 8] = [
     "xn--80akhbyknj4f.xn--p1ai",
 ];
 
+/// The rules that match each of the ordinary names: what they find is everything that is issued.
+#[must_use]
+pub fn matching_everything(engine: &Engine) -> Vec<&Rule> {
+    let text = ORDINARY.map(|name| format!("{name}\n")).concat();
+    let ends: Vec<u32> = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32).collect();
+    let rules = &engine.rules().rules;
+    let mut hit = vec![0; rules.len()];
+    engine.hits(&text, &ends, &mut engine.scratch(), |_, found| hit[found.rule as usize] += 1);
+    let all = ORDINARY.len();
+    rules.iter().zip(hit).filter(|(_, hit)| *hit == all).map(|(rule, _)| rule).collect()
+}
+
 /// Everything that is wrong with the rules of an engine, in the order of the rules.
 #[must_use]
 pub fn findings(engine: &Engine) -> Vec<Finding> {

@@ -100,7 +100,14 @@ impl Found {
 fn walk(hir: &Hir) -> Found {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Found::exactly(vec![Vec::new()]),
-        HirKind::Literal(literal) => Found::exactly(vec![literal.0.to_vec()]),
+        HirKind::Literal(literal) => match literal.0.get(..crate::domain::MAX_DOMAIN) {
+            // As much of it as a domain can hold: of 60,000 times the same letter, the automaton
+            // of the prefilter takes a minute.
+            Some(head) if head.len() < literal.0.len() => {
+                Found::at_least(Some(vec![head.to_vec()]))
+            }
+            _ => Found::exactly(vec![literal.0.to_vec()]),
+        },
         HirKind::Class(class) => class_members(class).map_or_else(Found::default, Found::exactly),
         HirKind::Capture(capture) => walk(&capture.sub),
         HirKind::Repetition(repetition) => repeated(repetition),

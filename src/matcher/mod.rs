@@ -140,7 +140,11 @@ impl Matcher {
             // Their memory, too.
             matched.rows = Vec::new();
             matched.certificates = Vec::new();
+            if matched.dropped_rows > 0 && self.backlog.overflow() {
+                log::warn!("{}", self.backlog.told());
+            }
         }
+        matched.overflow = !batch.can_wait && self.backlog.is_overflowing();
         matched.bytes = matched.size();
         self.backlog.add(matched.bytes);
         self.stats.rows.add(matched.rows.len() as u64);

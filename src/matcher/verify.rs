@@ -160,7 +160,10 @@ pub fn compile(patterns: &[&Hir]) -> Result<NFA, String> {
     let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(MAX_NFA));
     let built = thompson::Compiler::new().configure(config).build_many_from_hir(patterns);
     built.map_err(|error| match error.size_limit() {
-        Some(_) => format!("it needs more than {} KiB: its repetitions multiply", MAX_NFA / 1024),
+        Some(_) => format!(
+            "it needs more than {} KiB: it is too long, or its repetitions multiply",
+            MAX_NFA / 1024
+        ),
         None => error.to_string(),
     })
 }

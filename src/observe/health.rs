@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Seen;
 use crate::batch::now_micros;
+use crate::store::free_bytes;
 
 /// How long rows may wait for their transaction: far longer than any that a disk in order takes.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -76,7 +77,7 @@ impl Health {
     /// A disk that cannot be asked is no reason to call the run unready: the writer says soon
     /// enough whether it can be written.
     fn disk(&self) -> (bool, Value) {
-        let free = super::metrics::free_bytes(&self.0.database);
+        let free = free_bytes(&self.0.database);
         let says = json!({"free_bytes": free, "wanted_bytes": MIN_FREE});
         (free.is_none_or(|free| free >= MIN_FREE), says)
     }

@@ -22,6 +22,8 @@ use super::Seen;
 use crate::domain::NameFault;
 use crate::rule::RuleIndex;
 use crate::stats::{FeedStats, Histogram, MatcherStats};
+use crate::store::{free_bytes, wal_of};
+use crate::update::FrameFault;
 
 /// Rules that have a series of their own: the first to match. Every further one adds to the
 /// series of none, since each series costs whoever scrapes them memory for months.
@@ -43,13 +45,6 @@ impl Metrics {
         prometheus_text::encode(&mut text, &self.0)?;
         Ok(text)
     }
-}
-
-/// Bytes free for us on the disk that holds `file`; none where it cannot be asked.
-pub(super) fn free_bytes(file: &Path) -> Option<u64> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
-    disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
 /// Reads the counters.
@@ -103,9 +98,12 @@ impl Scrape {
             out.counters(name, help, values)?;
         }
         let refused = feeds.iter().flat_map(|feed| {
-            let labels = |reason| [("feed", feed.name.as_str()), ("reason", reason)];
-            feed.refusals().map(move |(reason, count)| (labels(reason), count))
+            FrameFault::ALL.into_iter().map(|fault| {
+                let labels = [("feed", feed.name.as_str()), ("reason", fault.reason())];
+                (labels, feed.refused[fault as usize].get())
+            })
         });
+        let refused = refused.filter(|(_, count)| *count > 0);
         out.counters("refused_frames", "Frames refused, by reason", refused)?;
         let live = feeds.iter().map(|feed| {
             let live = feed.live.load(Ordering::Relaxed);
@@ -215,12 +213,10 @@ impl Scrape {
 
     fn disk(&self, out: &mut Out<'_, '_>) -> fmt::Result {
         let file = &self.seen.database;
-        let mut wal = file.clone().into_os_string();
-        wal.push("-wal");
         let size = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
         out.gauge("database_bytes", "Size of the database file", size(file) as f64)?;
         let help = "Size of the database's write-ahead log";
-        out.gauge("database_wal_bytes", help, size(Path::new(&wal)) as f64)?;
+        out.gauge("database_wal_bytes", help, size(&wal_of(file)) as f64)?;
         match free_bytes(file) {
             Some(free) => {
                 out.gauge("disk_free_bytes", "Bytes free on the database's disk", free as f64)

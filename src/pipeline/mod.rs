@@ -236,6 +236,7 @@ impl Pipeline {
         let (matched_in, matched) = unbounded();
 
         let positions = self.store.positions()?;
+        let check = start_check(&crew, &shared, &self.store)?;
         // A socket goes on while the reader of stdout sleeps; a capture can wait for it.
         let wait = self.sources.iter().all(Source::can_wait);
         let (announce, printer) =
@@ -258,6 +259,7 @@ impl Pipeline {
 
         crew.join_all(feeds);
         let stopped = shared.stop.is_requested();
+        crew.join_all(check);
         crew.join_all(recorder);
         crew.join_all(matchers);
         let store = crew.join(writer);
@@ -317,6 +319,13 @@ fn start_printer(
         Announce { sender, wait, every_sighting, dropped: Arc::clone(&shared.stats.lines_dropped) };
     let worker = crew.start("printer".to_owned(), OnError::Stop, move || printer.run(&records))?;
     Ok((Some(announce), Some(worker)))
+}
+
+/// After an unclean end, while the feeds already run.
+fn start_check(crew: &Crew, shared: &Shared, store: &Store) -> Result<Option<Worker<()>>> {
+    let Some(check) = store.check() else { return Ok(None) };
+    let stop = Arc::clone(&shared.stop);
+    crew.start("check".to_owned(), OnError::Stop, move || check.run(&stop)).map(Some)
 }
 
 fn start_writer(

@@ -78,7 +78,7 @@ fn backtracking(rewritten: &Rewritten, anchor: Anchor) -> Result<Syntax, Fault> 
                 Fault { column: rewritten.column(*at), what: first_line(&why.to_string()) }
             }
             fancy_regex::Error::CompileError(why) => {
-                Fault { column: 1, what: first_line(&why.to_string()) }
+                Fault { column: 1, what: told_by_the_compiler(why) }
             }
             error => Fault { column: 1, what: first_line(&error.to_string()) },
         });
@@ -86,6 +86,20 @@ fn backtracking(rewritten: &Rewritten, anchor: Anchor) -> Result<Syntax, Fault> 
     let outline = reduce(&outline::of(&rewritten.pattern, outline::Mode::Bytes));
     Ok(Syntax::Backtracking { pattern, outline })
 }
+
+/// What keeps a pattern from compiling that is one. Of the parts that an automaton is made for, the
+/// engine itself says no more than that there is none.
+fn told_by_the_compiler(why: &fancy_regex::CompileError) -> String {
+    match why {
+        fancy_regex::CompileError::InnerError(_) => {
+            format!("it needs more than {} KiB: its repetitions multiply", MAX_DELEGATE / 1024)
+        }
+        other => first_line(&other.to_string()),
+    }
+}
+
+/// Bytes that what needs no look-around in a pattern may become.
+const MAX_DELEGATE: usize = 1024 * 1024;
 
 /// Steps a look-around rule may take on one name before it gives up. A name has at most 253
 /// bytes; honest rules take some thousands.
@@ -99,7 +113,7 @@ pub fn fancy(pattern: &str) -> Result<fancy_regex::Regex, fancy_regex::Error> {
     fancy_regex::RegexBuilder::new(pattern)
         .case_insensitive(true)
         .backtrack_limit(STEP_LIMIT)
-        .delegate_size_limit(1024 * 1024)
+        .delegate_size_limit(MAX_DELEGATE)
         .delegate_dfa_size_limit(256 * 1024)
         .build()
 }

@@ -11,7 +11,7 @@ use super::merge::{Domain, Hit};
 use super::run::StoredRule;
 use super::upsert::StoredDomain;
 use crate::domain::{Views, is_mixed_script};
-use crate::record::Record;
+use crate::record::{GAVE_UP, Record, RuleHit};
 use crate::stats::Counter;
 use crate::update::Evidence;
 
@@ -57,9 +57,12 @@ pub(super) fn record<'h>(
     let hit_rules = hits
         .map(|hit| {
             views = views.union(hit.views);
-            let technique = hit.typosquat.map(|squat| squat.technique.word().to_owned());
-            let distance = hit.typosquat.map(|squat| squat.distance);
-            (rules[hit.rule as usize].name.clone(), technique, distance)
+            RuleHit {
+                rule: rules[hit.rule as usize].name.clone(),
+                technique: hit.typosquat.map(|squat| squat.technique.word().to_owned()),
+                distance: hit.typosquat.map(|squat| squat.distance),
+                verdict: hit.gave_up.then(|| GAVE_UP.to_owned()),
+            }
         })
         .collect();
     let mut record = Record {

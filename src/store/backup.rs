@@ -11,6 +11,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::fault::Fault;
 use super::open::open_read_only;
+use super::wal::TimedSnapshot;
 use crate::error::{Error, Result};
 
 /// Pages copied between two looks at the progress: at 4 KiB each, 4 MiB.
@@ -30,6 +31,7 @@ pub fn backup(from: &Path, to: &Path, progress: impl Fn(u64, u64)) -> Result<u64
     }
     let source = open_read_only(from)?;
     let unread = |error| Fault::new("read the database", error).into_error(from);
+    let _timed = TimedSnapshot::begin("backup");
     let snapshot = source.unchecked_transaction().map_err(unread)?;
     // A transaction has its snapshot from its first read on.
     let page: u64 = snapshot

@@ -21,16 +21,17 @@ pub(super) enum GapChange {
     Feed(GapEvent),
     /// Rows were dropped: begins an episode, or adds to the one that is open.
     Dropped { at: i64, rows: u64 },
-    /// The episode is over.
-    DroppedEnd { at: i64 },
+    /// The episode is over, in which so many rows were dropped.
+    DroppedEnd { at: i64, rows: u64 },
 }
 
-/// Whether a feed is in an episode of dropped rows, which is one gap from the first batch that
-/// lost rows to the next whose rows were kept, or to the moment when the writer has caught up.
-/// That nothing matched in a batch says nothing about room for rows.
+/// Whether a feed is in an episode of dropped rows, which is one gap: from the first batch that
+/// lost rows until the backlog had room enough, or the writer has caught up. In between rows are
+/// kept wherever there is room, since a writer that is slow makes a little all the time.
 #[derive(Debug, Default)]
 pub(super) struct Episode {
-    open: bool,
+    /// Rows dropped in it; none while there is no episode.
+    open: Option<u64>,
 }
 
 impl Episode {
@@ -38,12 +39,13 @@ impl Episode {
     pub fn follow(&mut self, matched: &Matched, caught_up: bool) -> Option<GapChange> {
         let (at, rows) = (matched.received, matched.dropped_rows);
         if rows > 0 {
-            self.open = true;
+            *self.open.get_or_insert(0) += rows;
             return Some(GapChange::Dropped { at, rows });
         }
-        let ends = self.open && (caught_up || !matched.rows.is_empty());
-        self.open &= !ends;
-        ends.then_some(GapChange::DroppedEnd { at })
+        if matched.overflow && !caught_up {
+            return None;
+        }
+        self.open.take().map(|rows| GapChange::DroppedEnd { at, rows })
     }
 }
 
@@ -94,7 +96,7 @@ pub(super) fn write(
             let detail = "matched rows dropped: the writer could not keep up";
             open(connection, run, feed, *at, BACKLOG_FULL, detail, *rows)
         }
-        GapChange::DroppedEnd { at } => connection
+        GapChange::DroppedEnd { at, .. } => connection
             .prepare_cached(
                 "UPDATE gaps SET ended = max(started, ?1)
                  WHERE run_id = ?2 AND feed = ?3 AND ended IS NULL AND reason = ?4",

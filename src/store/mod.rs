@@ -14,6 +14,7 @@
 mod announce;
 mod apply;
 mod backup;
+mod check;
 mod fault;
 mod gap;
 mod lock;
@@ -29,6 +30,7 @@ pub mod schema;
 mod unverified;
 mod upsert;
 mod waiting;
+mod wal;
 mod writer;
 
 #[cfg(test)]
@@ -46,12 +48,15 @@ use run::Run;
 
 pub use announce::Announce;
 pub use backup::backup;
+pub use check::Check;
+pub use fault::free_bytes;
 pub use lock::{Lock, lock, lock_backfill};
 pub use open::open_read_only;
 pub use position::log_entries;
 pub use prune::{Pruned, prune};
 pub use purge::purge;
 pub use unverified::Unverified;
+pub use wal::{TimedSnapshot, wal_of};
 pub use writer::Writer;
 
 /// How the database is written.
@@ -73,6 +78,8 @@ pub struct Store {
     file: PathBuf,
     /// What rows of this run refer to; none before `begin_run`.
     run: Option<Run>,
+    /// The check that this run owes the file; none after a clean end.
+    check: Option<check::Owed>,
 }
 
 impl Store {
@@ -84,13 +91,20 @@ impl Store {
     /// newer version. It is then left as it was.
     pub fn open(path: &Path, settings: Settings) -> Result<Self> {
         let connection = open::open(path, settings)?;
-        Ok(Self { connection, file: path.to_path_buf(), run: None })
+        Ok(Self { connection, file: path.to_path_buf(), run: None, check: None })
     }
 
     /// The database file.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// The check of the whole file that this run owes it after an unclean end; none after a clean
+    /// one. To be made on another thread while the run goes on.
+    #[must_use]
+    pub fn check(&self) -> Option<Check> {
+        self.check.as_ref().map(|owed| owed.check(&self.file))
     }
 
     /// How far every feed is stored that ever was, by name.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::fault::Fault;
+use super::fault::{DAMAGED, Fault};
 use super::{Settings, schema};
 use crate::domain::registered_domain;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// stays near 64 MiB.
 const AUTOCHECKPOINT_PAGES: i64 = 16_000;
 /// Bytes to which the WAL file is cut after a reader that held it open has left.
-const JOURNAL_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
+pub(super) const JOURNAL_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
 /// The table of the ancestor.
 const ANCESTOR_TABLE: &str = "certtransp_domains";
 
@@ -90,7 +90,12 @@ pub(super) fn writable_kind(connection: &Connection, path: &Path) -> Result<Kind
     match kind {
         Kind::Foreign => return Err(foreign(path)),
         Kind::Ours(version) if version > schema::VERSION => return Err(newer(path, version)),
-        Kind::Ours(_) | Kind::Empty | Kind::Ancestor => {}
+        Kind::Ours(version) => {
+            if let Some(missing) = schema::missing(connection, version).map_err(failed)? {
+                return Err(incomplete(path, &missing));
+            }
+        }
+        Kind::Empty | Kind::Ancestor => {}
     }
     // SQLite falls back to reading without a word where it may not write.
     if connection.is_readonly("main").map_err(failed)? {
@@ -143,6 +148,15 @@ fn foreign(path: &Path) -> Error {
     Error::failed("this SQLite database is another program's; it was left as it is")
         .in_file(path)
         .remedy("name another file with database.filename")
+}
+
+fn incomplete(path: &Path, missing: &str) -> Error {
+    Error::failed(format!(
+        "the database lacks its {missing}: it is damaged, or another program has changed it; it \
+         was left as it is"
+    ))
+    .in_file(path)
+    .remedy(DAMAGED)
 }
 
 fn newer(path: &Path, version: i32) -> Error {

@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
 use super::Store;
+use super::check::Owed;
 use super::fault::Fault;
 use super::integer;
 use crate::batch::now_micros;
@@ -18,6 +19,10 @@ use crate::rule::{Rule, RuleHash, RuleIndex, RuleSet};
 /// How long the end of a run waits for another process's lock. Giving up makes the end unclean,
 /// which costs a kept database at the next purge, and no row.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Ends the outcome of a run that owed the file a check after an unclean end, and ended before it
+/// was made, or with a file that is damaged: the next one owes it.
+const UNCHECKED: &str = " (file not checked)";
 
 /// What the rows of the current run refer to.
 #[derive(Debug)]
@@ -46,9 +51,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub fn begin_run(&mut self, command: &str, rules: &RuleSet) -> Result<()> {
-        let run = begin(&mut self.connection, command, &rules.rules)
-            .map_err(|error| Fault::new("begin a run", error).into_error(&self.file))?;
+        let failed = |error| Fault::new("begin a run", error).into_error(&self.file);
+        let owed = is_check_owed(&self.connection, command).map_err(failed)?;
+        let run = begin(&mut self.connection, command, &rules.rules).map_err(failed)?;
         self.run = Some(run);
+        self.check = owed.then(Owed::default);
         Ok(())
     }
 
@@ -59,9 +66,26 @@ impl Store {
     /// When the database cannot be written.
     pub fn end_run(&mut self, outcome: &str) -> Result<()> {
         let Some(run) = self.run.take() else { return Ok(()) };
-        end(&mut self.connection, &run, outcome)
+        let owed = self.check.take().is_some_and(|check| !check.is_made());
+        let outcome = format!("{outcome}{}", if owed { UNCHECKED } else { "" });
+        end(&mut self.connection, &run, &outcome)
             .map_err(|error| Fault::new("end the run", error).into_error(&self.file))
     }
+}
+
+/// Whether the last run of this kind ended uncleanly, or had such an end to make good and did
+/// not come to it.
+fn is_check_owed(connection: &Connection, command: &str) -> rusqlite::Result<bool> {
+    // A backfill and a watch run side by side: neither knows whether the other goes on.
+    let last = connection
+        .query_row(
+            "SELECT ended IS NULL OR outcome LIKE '%' || ?1 FROM runs
+             WHERE (command = 'backfill') = (?2 = 'backfill') ORDER BY id DESC LIMIT 1",
+            (UNCHECKED, command),
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(last.unwrap_or(false))
 }
 
 fn begin(connection: &mut Connection, command: &str, rules: &[Rule]) -> rusqlite::Result<Run> {

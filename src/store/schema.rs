@@ -3,6 +3,8 @@
 //! Owns the schema and its versions (`user_version`). Times are INTEGER microseconds since the
 //! Unix epoch, except a certificate's validity, which is in seconds.
 
+use rusqlite::Connection;
+
 /// Marks a file as ours in SQLite's header: "CTst".
 pub const APPLICATION_ID: i32 = 0x4354_7374;
 
@@ -12,6 +14,33 @@ pub const STEPS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
+
+/// What a database of `version` lacks of its schema: the first of its tables, columns, indexes and
+/// views that is missing. What somebody has added is no harm.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn missing(database: &Connection, version: i32) -> rusqlite::Result<Option<String>> {
+    let model = Connection::open_in_memory()?;
+    for step in &STEPS[..usize::try_from(version).unwrap_or(0)] {
+        model.execute_batch(step)?;
+    }
+    let there = parts(database)?;
+    Ok(parts(&model)?.into_iter().find(|part| !there.contains(part)))
+}
+
+/// Everything that a schema is made of, in words, tables before their columns.
+fn parts(database: &Connection) -> rusqlite::Result<Vec<String>> {
+    database
+        .prepare(
+            "SELECT type || ' `' || name || '`' FROM sqlite_schema WHERE sql IS NOT NULL
+             UNION ALL
+             SELECT 'column `' || t.name || '.' || c.name || '` (' || c.type || ')'
+             FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
 
 /// No index beyond `domains(first_seen)` and what UNIQUE and PRIMARY KEY make: each further one
 /// costs the writer a random page a row (an index on `last_seen` nearly halves it).

@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::integer;
 use super::merge::{Certificate, Domain, Hit, Slot};
+use crate::record::GAVE_UP;
 use crate::update::Evidence;
 
 /// `first_seen` stands in an index, and naming it here would rewrite the index with each repeat:
@@ -58,9 +59,6 @@ const NAME: &str = "INSERT OR IGNORE INTO names (domain_id, name) VALUES (?1, ?2
 
 const DOMAIN_CERTIFICATE: &str =
     "INSERT OR IGNORE INTO domain_certificates (domain_id, certificate_id) VALUES (?1, ?2)";
-
-/// What `matches.verdict` says of a hit that reached its step limit.
-const GAVE_UP: &str = "gave up";
 
 /// A domain as it is stored now.
 #[derive(Debug)]

@@ -15,12 +15,13 @@ use rusqlite::TransactionBehavior;
 use super::announce::Announce;
 use super::apply::{Outcome, Report, apply};
 use super::fault::{Fault, Hope};
-use super::gap::Episode;
+use super::gap::{Episode, GapChange};
 use super::merge::Merged;
 use super::refused::Ledger;
 use super::reorder::Reorder;
 use super::run::Run;
 use super::waiting::{Progress, Waiting};
+use super::wal::{Look, Wal};
 use super::{Store, position};
 use crate::backlog::Backlog;
 use crate::batch::now_micros;
@@ -56,6 +57,8 @@ pub struct Writer {
     stats: Arc<WriterStats>,
     backlog: Arc<Backlog>,
     announce: Option<Announce>,
+    /// The database's write-ahead log.
+    pub(super) wal: Wal,
     /// See [`DISK_PATIENCE`].
     pub(super) disk_patience: Duration,
     #[cfg(test)]
@@ -81,6 +84,7 @@ impl Writer {
         announce: Option<Announce>,
     ) -> Self {
         Self {
+            wal: Wal::of(&store.file),
             store,
             register,
             feeds: Vec::new(),
@@ -163,6 +167,10 @@ impl Writer {
         while let Some(next) = self.lines[feed].reorder.next() {
             let line = &mut self.lines[feed];
             let dropped = line.episode.follow(&next, last && line.reorder.held() == 0);
+            if let Some(GapChange::DroppedEnd { rows, .. }) = dropped {
+                let name = &self.feeds[feed];
+                log::warn!("{name}: {rows} matched rows were dropped, which is a gap of its own");
+            }
             if next.rows.is_empty() {
                 // Nothing of it stays in memory.
                 self.backlog.subtract(next.bytes);
@@ -208,7 +216,26 @@ impl Writer {
         if let Some(announce) = &self.announce {
             announce.send(outcome.records);
         }
-        Ok(())
+        self.look_at_wal()
+    }
+
+    /// A log that cannot be cut now can be cut later: everything in it is stored.
+    fn look_at_wal(&mut self) -> Result<()> {
+        match self.wal.look(&self.store.connection) {
+            Ok(Look::Gone) => {
+                let what = "the database was moved or deleted while it was written: what is stored \
+                            since then is not in this place";
+                Err(Error::failed(what)
+                    .in_file(&self.store.file)
+                    .remedy("put it back with its -wal and -shm if you still have it; start again"))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let file = self.store.file.display();
+                log::debug!("{file}: cannot cut the write-ahead log: {error}");
+                Ok(())
+            }
+        }
     }
 
     /// Counts how long a transaction took, and how long ago what it stored was received.
@@ -234,6 +261,7 @@ impl Writer {
         let mut written = None;
         let mut pause = FIRST_PAUSE;
         let mut tries = 1_u32;
+        let mut said = Vec::new();
         let started = Instant::now();
         loop {
             let fault = match self.attempt(run, waiting, merged, tries > 1, &mut written) {
@@ -246,7 +274,7 @@ impl Writer {
                 Err(fault) => fault,
             };
             let tried = started.elapsed();
-            let go_on = match fault.hope() {
+            let go_on = match fault.hope(&self.store.file) {
                 Hope::None => false,
                 Hope::Some => tried < self.disk_patience,
                 Hope::Lasting => true,
@@ -255,10 +283,10 @@ impl Writer {
                 let rows = self.stats.waiting.load(Ordering::Relaxed);
                 return Err(fault.into_end(&self.store.file, rows, tried));
             }
-            // One line for the episode: the rows wait in memory meanwhile.
-            if tries == 1 {
-                let error = fault.into_error(&self.store.file);
-                log::warn!("{error}\n  trying again until it works; matches wait in memory");
+            // One line for each kind of fault in an episode: the rows wait in memory meanwhile.
+            if !said.contains(&fault.code()) {
+                said.push(fault.code());
+                log::warn!("{}", fault.into_wait(&self.store.file));
             }
             self.stats.retries.add(1);
             tries = tries.saturating_add(1);

@@ -4,9 +4,14 @@
 mod certificates;
 pub mod ctwatch;
 mod feed;
+pub mod hostile;
 pub mod log;
+mod observed;
+mod phase;
+mod place;
 mod program;
 mod server;
+pub mod stream;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -14,6 +19,9 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketType};
 
 pub use feed::Watching;
+pub use observed::Observed;
+pub use phase::Phase;
+pub use place::{SmallDisk, start_unprivileged};
 pub use program::{Folder, Program};
 pub use server::{Peer, Server, Tls, certificate, frame};
 

@@ -80,8 +80,18 @@ impl Folder {
         spawn(self.command(words), (stdout, stdin, stderr))
     }
 
+    /// Starts what stands for the binary, its output going to files.
+    pub(super) fn spawn_logged(&self, command: Command) -> Program {
+        spawn(command, (self.output("stdout"), Stdio::null(), self.output("stderr")))
+    }
+
+    /// A new file for what is printed.
+    pub(super) fn output(&self, name: &str) -> Stdio {
+        File::create(self.path(name)).unwrap().into()
+    }
+
     /// The binary, free of what the environment of the tests says.
-    fn command(&self, words: &[&str]) -> Command {
+    pub(super) fn command(&self, words: &[&str]) -> Command {
         let temporary = self.path("tmp");
         std::fs::create_dir_all(&temporary).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_certstream"));
@@ -138,7 +148,10 @@ impl Folder {
 }
 
 /// Starts `command` with its stdout, stdin and stderr.
-fn spawn(mut command: Command, (stdout, stdin, stderr): (Stdio, Stdio, Stdio)) -> Program {
+pub(super) fn spawn(
+    mut command: Command,
+    (stdout, stdin, stderr): (Stdio, Stdio, Stdio),
+) -> Program {
     Program(command.stdin(stdin).stdout(stdout).stderr(stderr).spawn().unwrap())
 }
 
@@ -167,6 +180,30 @@ impl Program {
     pub fn end(&mut self) -> ExitStatus {
         wait_until("the program ends", || !self.is_running());
         self.0.wait().unwrap()
+    }
+
+    /// A number that the kernel tells of it in `/proc/PID/status`, as `VmRSS` in KiB; none once it
+    /// has ended.
+    pub fn status(&self, key: &str) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Its open descriptors.
+    pub fn descriptors(&self) -> usize {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.0.id()));
+        folder.map_or(0, Iterator::count)
+    }
+
+    /// Waits for its end; its exit code, and the most memory it was seen to have, in MiB.
+    pub fn end_watched(&mut self) -> (i32, u64) {
+        let mut peak = 0;
+        wait_until("the program ends", || {
+            peak = self.status("VmHWM").unwrap_or(0).max(peak);
+            !self.is_running()
+        });
+        (self.end().code().unwrap(), peak / 1024)
     }
 
     /// Sends a first signal and waits for the end; its exit code.

@@ -3,9 +3,11 @@
 //! Owns the harness: a database in a folder of its own, and messages written in few words.
 
 mod adopt;
+mod damaged;
 mod merge;
 mod restart;
 mod retry;
+mod wal;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

@@ -125,26 +125,31 @@ fn gaps_are_rows_and_dropped_rows_are_one_gap_an_episode() {
     base.write(vec![
         with(1, Some(opened), 0),
         with(2, Some(GapEvent::Closed { at: 9 }), 4),
-        // Nothing matched in it: that leaves the episode open.
-        with(3, None, 0),
-        with(4, None, 3),
-        message(5, vec![row("kept.example")]),
-        with(6, None, 1),
+        // Room for the moment, but not enough.
+        Matched { overflow: true, ..with(3, None, 0) },
+        Matched { overflow: true, ..message(4, vec![row("room.example")]) },
+        with(5, None, 3),
+        message(6, vec![row("kept.example")]),
+        with(7, None, 1),
     ]);
     let gaps = base.column::<String>(
         "SELECT reason || ' ' || started || '-' || iif(ended > 1000000, 'end', ended) || ' '
              || rows_dropped FROM gaps ORDER BY id",
     );
     // The last episode is still open when the run ends, and ends with it.
-    assert_eq!(gaps, ["disconnected 5-9 0", "backlog full 2000-5000 7", "backlog full 6000-end 1"]);
+    assert_eq!(gaps, ["disconnected 5-9 0", "backlog full 2000-6000 7", "backlog full 7000-end 1"]);
 }
 
 #[test]
 fn an_episode_of_dropped_rows_ends_when_the_writer_has_caught_up() {
     let base = Base::new();
-    let dropped = Matched { dropped_rows: 2, ..message(1, Vec::new()) };
+    let in_episode = |sequence, dropped_rows| Matched {
+        dropped_rows,
+        overflow: true,
+        ..message(sequence, Vec::new())
+    };
     // Only behind the third message the channel is empty.
-    base.write(vec![dropped, message(2, Vec::new()), message(3, Vec::new())]);
+    base.write(vec![in_episode(1, 2), in_episode(2, 0), in_episode(3, 0)]);
     let gaps = base.column::<String>("SELECT started || '-' || ended FROM gaps");
     assert_eq!(gaps, ["1000-3000"]);
     assert_eq!(base.backlog.bytes(), 0);
