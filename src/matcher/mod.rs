@@ -12,6 +12,7 @@ mod prefilter;
 mod proof;
 mod sender;
 mod side;
+mod tokens;
 mod unicode;
 mod verify;
 

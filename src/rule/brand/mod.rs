@@ -46,6 +46,8 @@ pub struct Brand {
     /// The public suffixes of its own domains; `com` where it has none.
     suffixes: Vec<String>,
     keywords: HashSet<Vec<u8>>,
+    /// The ordinary words that would pass for it.
+    words: Vec<&'static [u8]>,
 }
 
 impl Brand {
@@ -91,6 +93,7 @@ impl Brand {
             .filter(|word| !word.is_empty());
         Ok(Self {
             finder: Finder::new(&name).into_owned(),
+            words: keywords::words().filter(|word| passes(&name, word)).collect(),
             name,
             written: entry.clone(),
             keywords: keywords.map(String::into_bytes).collect(),
@@ -114,9 +117,21 @@ impl Brand {
         self.written == other.written
     }
 
-    fn is_short(&self) -> bool {
+    /// Whether a text that is an edit away is a word of its own.
+    fn is_word(&self, text: &[u8]) -> bool {
+        self.words.contains(&text)
+    }
+
+    /// Whether the brand stands inside many words.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
         self.name.len() <= SHORT
     }
+}
+
+/// Whether `text` is an edit away from a brand, or spells it in look-alikes.
+fn passes(brand: &[u8], text: &[u8]) -> bool {
+    edit::technique(brand, text).is_some() || glyph::distance(brand, text).is_some()
 }
 
 #[cfg(test)]
