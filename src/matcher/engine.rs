@@ -3,6 +3,8 @@
 //! Owns the way from a block of domains to hits: prefilter, verify, `exclude`, `allow`, in every
 //! view of a domain. Knows nothing of certificates or channels.
 
+mod profile;
+
 use std::collections::HashSet;
 
 use regex_automata::PatternSet;
@@ -19,6 +21,7 @@ use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
 use crate::rule::{Rule, RuleIndex, RuleSet, Scope, Syntax};
+pub use profile::{Profile, RuleCost};
 
 /// Rules without a literal that are named in the log; the rest are counted.
 const NAMED_IN_LOG: usize = 5;
