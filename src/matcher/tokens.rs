@@ -22,8 +22,8 @@ use keys::{bits, key_of, keys_at};
 /// Every byte that parts tokens, the newline among them, is below this one; what else a domain
 /// holds is not.
 const PARTING: u8 = 0x30;
-/// Tokens that a text may have at most: every other character of a brand may be a hyphen, and an
-/// edit adds one.
+/// Tokens that a text may have at most: of a brand's 32 characters all but the outer ones may be
+/// hyphens, and an edit adds one.
 const MOST_TOKENS: usize = 34;
 /// Runs of tokens that are noted before they are looked up.
 const RUNS: usize = 512;

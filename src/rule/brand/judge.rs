@@ -13,7 +13,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::technique::{Technique, Typosquat};
-use super::{Brand, edit, glyph};
+use super::{Brand, edit, glyph, windows};
 
 /// Characters up to which a brand within a word says nothing: `purchase`, `pineapple`.
 const CONTAINED: usize = 5;
@@ -50,7 +50,7 @@ impl Brand {
         for at in self.finder.find_iter(domain.as_bytes()) {
             self.judge_exact(&site, at..at + self.name.len(), &mut keep);
         }
-        site.each_window(self.windows(), |window| self.judge_window(&site, window, &mut keep));
+        site.each_window(windows(&self.name), |window| self.judge_window(&site, window, &mut keep));
         best
     }
 
@@ -96,11 +96,6 @@ impl Brand {
         split(label.start..at.start)
             .chain(split(at.end..label.end))
             .any(|token| self.keywords.contains(token))
-    }
-
-    /// How long a window has to be, in bytes, to be looked at.
-    fn windows(&self) -> Range<usize> {
-        self.name.len() - 1..glyph::longest(self.name.len()) + 1
     }
 
     /// Whole tokens stand at `window`: they may be an edit away, or spelled in look-alikes.

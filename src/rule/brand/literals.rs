@@ -5,7 +5,7 @@
 //! few, and texts that are looked up once a token, of which there may be a thousand. `judge` says
 //! what a *token* is.
 
-use super::{Brand, edit, glyph, passes};
+use super::{Brand, edit, glyph, passes, windows};
 
 impl Brand {
     /// The texts that may stand anywhere, without repeats. In a domain that is not made of
@@ -32,7 +32,12 @@ impl Brand {
     /// of them, or one that may stand anywhere. A text may come more than once.
     pub fn each_token_text(&self, mut add: impl FnMut(&[u8])) {
         edit::each_variant(&self.name, &mut add);
-        glyph::each_variant(&self.name, &mut add);
+        let windows = windows(&self.name);
+        glyph::each_variant(&self.name, &mut |text| {
+            if windows.contains(&text.len()) {
+                add(text);
+            }
+        });
         if !self.is_short() {
             return;
         }

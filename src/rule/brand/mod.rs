@@ -11,6 +11,7 @@ mod literals;
 mod technique;
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use memchr::memmem::Finder;
 
@@ -129,8 +130,16 @@ impl Brand {
     }
 }
 
+/// How long whole tokens have to be, in bytes, to be compared with a brand.
+fn windows(brand: &[u8]) -> Range<usize> {
+    brand.len() - 1..glyph::longest(brand.len()) + 1
+}
+
 /// Whether `text` is an edit away from a brand, or spells it in look-alikes.
 fn passes(brand: &[u8], text: &[u8]) -> bool {
+    if !windows(brand).contains(&text.len()) {
+        return false;
+    }
     edit::technique(brand, text).is_some() || glyph::distance(brand, text).is_some()
 }
 
