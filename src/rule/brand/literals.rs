@@ -8,8 +8,8 @@
 use super::{Brand, edit, glyph, passes, windows};
 
 impl Brand {
-    /// The texts that may stand anywhere, without repeats. In a domain that is not made of
-    /// letters, digits and `-_.` alone, the brand of a short brand is another.
+    /// The texts that may stand anywhere, without repeats. In a form that is not made of letters,
+    /// digits and `-_.` alone, a short brand's name is one more.
     #[must_use]
     pub fn contained(&self) -> Vec<Vec<u8>> {
         if !self.is_short() {
