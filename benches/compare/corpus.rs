@@ -82,8 +82,9 @@ pub fn watch_words(count: usize) -> Vec<String> {
 }
 
 /// Blocks of domains as they come.
-pub fn blocks_of(domains: &[String]) -> Vec<Block> {
-    joined(&domains.iter().collect::<Vec<_>>())
+pub fn blocks_of(domains: &[String]) -> Blocks {
+    let plain: Vec<&String> = domains.iter().filter(|d| !d.contains("xn--")).collect();
+    Blocks { all: joined(&domains.iter().collect::<Vec<_>>()), plain: joined(&plain) }
 }
 
 /// The pattern with other letters in its words: vowels for vowels, consonants for consonants.

@@ -40,7 +40,7 @@ pub fn growth(file: Option<&String>) {
 }
 
 /// Nanoseconds a name; prints them.
-fn cost(what: &str, count: usize, engine: Engine, blocks: &[corpus::Block]) -> f64 {
+fn cost(what: &str, count: usize, engine: Engine, blocks: &corpus::Blocks) -> f64 {
     let regime = match engine.regime() {
         Regime::Packed => "packed",
         Regime::Dense => "dense",
