@@ -1,14 +1,14 @@
 //! Brand rules: what passes for a brand is found, named by its technique, stored and exported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use certstream::domain::sanitise;
+use certstream::domain::{Forms, sanitise};
 use certstream::matcher::Engine;
-use certstream::rule::{Anchor, Loader, RuleEntry, Typosquat};
+use certstream::rule::{Anchor, Loader, RuleEntry, Syntax, Typosquat};
 use certstream::yaml::Document;
 
 use crate::testenv::Folder;
@@ -131,67 +131,141 @@ fn each_hit(engine: &Engine, names: &[&str], mut hit: impl FnMut(&str, usize, Ty
     }
 }
 
-/// Of the fifty brands' permutations, as dnstwist makes them, at least 99 % of each technique.
-/// dnstwist (`pip install dnstwist`) is looked for in `python3`, or in what `DNSTWIST_PYTHON`
-/// names.
+/// Of the fifty brands' permutations, as dnstwist makes them, at least 99 % of each technique: of a
+/// sample that was kept, evenly spread over each.
+#[test]
+fn a_sample_of_what_dnstwist_makes_is_caught() {
+    caught(include_str!("brands/dnstwist.tsv"));
+}
+
+/// The same of all of them. dnstwist (`pip install dnstwist`) is looked for in `python3`, or in what
+/// `DNSTWIST_PYTHON` names.
 #[test]
 fn what_dnstwist_makes_is_caught() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/brands/permute.py");
     let python = std::env::var("DNSTWIST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let made = match Command::new(&python).arg(script).args(brands()).output() {
-        Ok(made) if made.status.success() => String::from_utf8(made.stdout).expect("UTF-8"),
+    match Command::new(&python).arg(script).args(brands()).output() {
+        Ok(made) if made.status.success() => {
+            caught(&String::from_utf8(made.stdout).expect("UTF-8"));
+        }
         Ok(made) if made.status.code() == Some(3) => {
-            return eprintln!("skipped: dnstwist is not installed (pip install dnstwist)");
+            eprintln!("skipped: dnstwist is not installed (pip install dnstwist)");
         }
         Ok(made) => panic!("{}", String::from_utf8_lossy(&made.stderr)),
-        Err(error) => return eprintln!("skipped: no {python}: {error}"),
-    };
+        Err(error) => eprintln!("skipped: no {python}: {error}"),
+    }
+}
+
+/// What became of one fuzzer's permutations.
+#[derive(Default)]
+struct Caught<'m> {
+    made: usize,
+    caught: usize,
+    missed: Vec<&'m str>,
+}
+
+/// Asserts that enough permutations hit their brand's rule: lines of a brand, the fuzzer's name and
+/// the permutation.
+fn caught(permutations: &str) {
     let engine = engine();
     let brands = brands();
-    let mut caught: BTreeMap<String, (usize, usize, Vec<&str>)> = BTreeMap::new();
-    let mut scratch = engine.scratch();
-    for line in made.lines() {
-        let [brand, fuzzer, domain] = *line.split('\t').collect::<Vec<_>>() else {
-            panic!("{line}")
-        };
-        let rule = brands.iter().position(|known| *known == brand).expect("a brand") as u32;
+    let lines: Vec<[&str; 3]> = permutations
+        .lines()
+        .map(|line| <[&str; 3]>::try_from(line.split('\t').collect::<Vec<_>>()).expect("columns"))
+        .filter(|[_, fuzzer, _]| *fuzzer != "*original")
+        .collect();
+    let names: Vec<&str> = lines.iter().map(|[_, _, name]| *name).collect();
+    let mut hits = HashSet::new();
+    each_hit(&engine, &names, |domain, rule, _| {
+        hits.insert((domain.to_owned(), rule));
+    });
+    let mut fuzzers: BTreeMap<&str, Caught<'_>> = BTreeMap::new();
+    for [brand, fuzzer, name] in lines {
         let fuzzer = match fuzzer {
-            "*original" => continue,
-            "homoglyph" if domain.contains("xn--") => "homoglyph, IDN",
+            "homoglyph" if name.contains("xn--") => "homoglyph, IDN",
             fuzzer => fuzzer,
         };
-        let of = caught.entry(fuzzer.to_owned()).or_default();
-        of.0 += 1;
-        if engine.hits_rule(domain, rule, &mut scratch) {
-            of.1 += 1;
-        } else {
-            of.2.push(domain);
-        }
+        let rule = brands.iter().position(|known| *known == brand).expect("a brand");
+        let mut domain = Vec::new();
+        let is_hit = sanitise(name, &mut domain).is_ok()
+            && hits.contains(&(String::from_utf8(domain).expect("ASCII"), rule));
+        let of = fuzzers.entry(fuzzer).or_default();
+        of.made += 1;
+        if is_hit { of.caught += 1 } else { of.missed.push(name) }
     }
-    for (fuzzer, (made, caught, missed)) in &caught {
+    for (fuzzer, Caught { made, caught, missed }) in &fuzzers {
         let share = 100.0 * *caught as f64 / *made as f64;
         let missed = &missed[..missed.len().min(12)];
         println!("{fuzzer:<16} {caught:>6} of {made:>6} {share:>6.2} %  {missed:?}");
     }
-    for (fuzzer, (made, caught, missed)) in &caught {
-        // Not by the A-label view: their ASCII part is all that stands in it.
-        // Nor are plurals of every syllable (`amazeson`) a technique of ours.
-        if !["homoglyph, IDN", "cyrillic", "plural"].contains(&fuzzer.as_str()) {
+    for (fuzzer, Caught { made, caught, missed }) in &fuzzers {
+        // Plurals of every syllable (`amazeson`) are no technique of ours.
+        if *fuzzer != "plural" {
             assert!(100 * caught >= 99 * made, "{fuzzer}: {missed:?}");
         }
     }
+}
+
+/// Whatever the engine does on the way, it finds what judging every form of every name for every
+/// brand finds. On a part of the corpus's names, those with forms of their own among them.
+#[test]
+fn the_engine_finds_what_judging_every_name_finds() {
+    let Some(text) = corpus_names() else { return };
+    let names = names(&text);
+    let some = names.iter().step_by(29).copied();
+    let international = names.iter().copied().filter(|name| name.contains("xn--")).step_by(7);
+    let made =
+        include_str!("brands/dnstwist.tsv").lines().filter_map(|line| line.rsplit('\t').next());
+    equals_judging(&some.chain(international).chain(made).collect::<Vec<_>>());
+}
+
+/// The same on all of them: some minutes.
+#[test]
+#[ignore = "takes minutes; run with --release"]
+fn the_engine_finds_what_judging_all_names_finds() {
+    let Some(text) = corpus_names() else { return };
+    equals_judging(&names(&text));
+}
+
+fn equals_judging(names: &[&str]) {
+    let engine = engine();
+    let mut found: Vec<(String, usize, Typosquat)> = Vec::new();
+    each_hit(&engine, names, |domain, rule, squat| found.push((domain.to_owned(), rule, squat)));
+    let mut expected = Vec::new();
+    let mut forms = Forms::default();
+    for name in names {
+        let mut domain = Vec::new();
+        if sanitise(name, &mut domain).is_err() {
+            continue;
+        }
+        let domain = String::from_utf8(domain).expect("ASCII");
+        forms.make(&domain);
+        for (rule, index) in engine.rules().rules.iter().zip(0..) {
+            let Syntax::Brand(brand) = &rule.pattern.syntax else { panic!("{}", rule.name) };
+            let plain = brand.judge(&domain).map(|found| found.typosquat);
+            let others = forms.iter().filter_map(|(_, form)| {
+                let squat = brand.judge(form)?.typosquat;
+                Some(if form.is_ascii() { squat.by_looks() } else { squat })
+            });
+            if let Some(squat) = plain.into_iter().chain(others).min()
+                && !brand.owns(&domain)
+            {
+                expected.push((domain.clone(), index, squat));
+            }
+        }
+    }
+    println!("{} names, {} hits", names.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.len(), expected.len());
 }
 
 /// How often the fifty brands hit the corpus's real names, and with what: the figures for
 /// PERFORMANCE.md. What hits is written to `target/tmp/brands.tsv`, to be read.
 #[test]
 fn real_names_are_not_flooded() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/inputs/names.txt.zst");
-    let Ok(file) = std::fs::File::open(corpus) else {
-        return eprintln!("skipped: {corpus} is not there");
-    };
-    let mut text = String::new();
-    zstd::Decoder::new(file).expect("opens").read_to_string(&mut text).expect("reads");
+    let Some(text) = corpus_names() else { return };
     let names = names(&text);
     let engine = engine();
     let rules = &engine.rules().rules;
@@ -212,6 +286,18 @@ fn real_names_are_not_flooded() {
     println!("{per_technique:?}");
     let total: usize = per_brand.iter().sum();
     assert!(100 * total < 3 * names.len(), "{total} of {} names", names.len());
+}
+
+/// The list of names of the corpus; none, and a word about it, where it is not there.
+fn corpus_names() -> Option<String> {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/inputs/names.txt.zst");
+    let Ok(file) = std::fs::File::open(corpus) else {
+        eprintln!("skipped: {corpus} is not there");
+        return None;
+    };
+    let mut text = String::new();
+    zstd::Decoder::new(file).expect("opens").read_to_string(&mut text).expect("reads");
+    Some(text)
 }
 
 /// The names of the corpus: behind each origin the registered domain, unless it begins with `~`,

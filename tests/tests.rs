@@ -39,6 +39,7 @@ mod hostile_output;
 mod keep;
 mod kill;
 mod locked;
+mod lint_profile;
 mod log_faults;
 mod log_heads;
 mod log_proofs;

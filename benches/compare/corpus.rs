@@ -63,6 +63,30 @@ pub fn rules(count: usize) -> RuleSet {
     loader.finish().expect("rules")
 }
 
+/// Rules as a YAML file would have them.
+pub fn entries(entries: &[RuleEntry]) -> RuleSet {
+    let mut loader = Loader::new(Anchor::Search);
+    loader.entries(entries, Path::new("entries")).expect("the rules compile");
+    loader.finish().expect("rules")
+}
+
+/// The first `count` watch words of the rules that a brand may be called.
+pub fn watch_words(count: usize) -> Vec<String> {
+    let rules =
+        std::fs::read_to_string(path("rules/rules_10000.txt")).expect("the corpus is there");
+    let is_word = |line: &&str| {
+        (5..=30).contains(&line.len())
+            && line.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    rules.lines().filter(is_word).take(count).map(str::to_owned).collect()
+}
+
+/// Blocks of domains as they come.
+pub fn blocks_of(domains: &[String]) -> Blocks {
+    let plain: Vec<&String> = domains.iter().filter(|d| !d.contains("xn--")).collect();
+    Blocks { all: joined(&domains.iter().collect::<Vec<_>>()), plain: joined(&plain) }
+}
+
 /// The pattern with other letters in its words: vowels for vowels, consonants for consonants.
 fn variant(pattern: &str, turn: usize) -> String {
     let mut out = String::new();

@@ -6,18 +6,22 @@
 //! of the same round. Time is the thread's processor time: others use the machine too.
 //!
 //! `-- --rules 1000` limits it to one set; `-- build 10000` loads a set and says what that took;
-//! `-- growth` prints what a name costs from 10 to 100,000 rules; `-- alone 1000 0.05 all` runs the
-//! engine alone for a while, with nothing else in a profile of it.
+//! `-- growth plot.svg` prints and plots what a name costs from 10 to 100,000 rules; `-- brands 1000`
+//! lets so many brands run beside as many plain rules, over names as they come; `-- alone 1000 0.05 all`
+//! runs the engine alone for a while, with nothing else in a profile of it.
 
+mod brands;
 mod clock;
 mod contenders;
 mod corpus;
+mod growth;
+mod plot;
 #[cfg(feature = "vectorscan")]
 mod vectorscan;
 
 use std::time::Instant;
 
-use certstream::matcher::{Engine, Regime};
+use certstream::matcher::Engine;
 
 use contenders::Contender;
 
@@ -33,7 +37,8 @@ fn main() {
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok());
     match arguments.first().map(String::as_str) {
         Some("build") => build(number(1).unwrap_or(10_000)),
-        Some("growth") => growth(),
+        Some("growth") => growth::growth(arguments.get(1)),
+        Some("brands") => brands::beside_plain_rules(number(1).unwrap_or(1_000), arguments.get(2)),
         Some("alone") => alone(
             number(1).unwrap_or(1_000),
             arguments.get(2).and_then(|text| text.parse().ok()).unwrap_or(0.001),
@@ -134,29 +139,4 @@ fn alone(count: usize, hit: f64, all: bool) {
 fn median(mut of: Vec<f64>) -> f64 {
     of.sort_unstable_by(f64::total_cmp);
     of[of.len() / 2]
-}
-
-/// What a name costs with 10 to 100,000 rules, as lines of `rules nanoseconds`.
-fn growth() {
-    let domains = corpus::domains(400_000);
-    println!("rules literals regime nanoseconds_a_name");
-    for count in [10, 100, 1_000, 10_000, 20_000, 50_000, 100_000] {
-        let engine = Engine::build(corpus::with_literal(&corpus::rules(count))).expect("builds");
-        let blocks = corpus::blocks(&engine, &domains, DOMAINS, 0.001);
-        let regime = match engine.regime() {
-            Regime::Packed => "packed",
-            Regime::Dense => "dense",
-            Regime::Buckets(_) => "buckets",
-            Regime::Grams(_) => "grams",
-        };
-        let literals = engine.literals().len();
-        let mut ours = Contender::engine(regime.to_owned(), engine);
-        let times = (0..ROUNDS)
-            .map(|_| {
-                let took = ours.run(&blocks);
-                took.time().as_secs_f64() * 1e9 / took.names as f64
-            })
-            .collect();
-        println!("{count} {literals} {regime} {:.1}", median(times));
-    }
 }

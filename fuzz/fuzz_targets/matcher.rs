@@ -1,7 +1,9 @@
-//! Any rules over any names: in every view, prefilter and verify find what a plain search finds.
+//! Any rules over any names: in every view, prefilter and verify find what a plain search finds,
+//! however the literals are looked for.
 //!
-//! The input is patterns, one a line, then a blank line, then names. A name may be written in
-//! Unicode; a label that no registry would have is encoded as it stands.
+//! The input is patterns, one a line, then a blank line, then names. A line that begins `brand ` is
+//! a brand's name. A name may be written in Unicode; a label that no registry would have is encoded
+//! as it stands.
 
 #![no_main]
 
@@ -9,20 +11,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use certstream::domain::{Forms, Views, sanitise};
-use certstream::matcher::{Engine, Plain};
-use certstream::rule::{Anchor, Loader, RuleEntry};
+use certstream::matcher::{Engine, Plain, Regime};
+use certstream::rule::{Anchor, BrandEntry, Loader, RuleEntry, Syntax, Techniques};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &str| {
     let Some((patterns, names)) = input.split_once("\n\n") else { return };
     let mut loader = Loader::new(Anchor::Search);
     for pattern in patterns.lines().take(8) {
-        let entry = RuleEntry { pattern: pattern.to_owned(), ..RuleEntry::default() };
         // What does not compile is the rule target's business.
-        let _ = loader.entries(&[entry], Path::new("fuzz"));
+        let _ = loader.entries(&[entry(pattern)], Path::new("fuzz"));
     }
     let Ok(rules) = loader.finish() else { return };
-    let Ok(engine) = Engine::build(rules) else { return };
+    let Ok(engine) = Engine::build(rules.clone()) else { return };
 
     let (mut block, mut ends) = (Vec::new(), Vec::new());
     for name in names.lines().take(16) {
@@ -32,16 +33,22 @@ fuzz_target!(|input: &str| {
         }
     }
     let block = std::str::from_utf8(&block).expect("domains are ASCII");
-    let mut found = BTreeMap::new();
-    engine.hits(block, &ends, &mut engine.scratch(), |domain, hit| {
-        let repeated = found.insert((domain, hit.rule), hit.views);
-        assert!(repeated.is_none(), "told twice");
-    });
+    let found = found(&engine, block, &ends);
+    for regime in Regime::all() {
+        let forced = Engine::build_in(rules.clone(), Some(regime)).expect("built before");
+        assert_eq!(self::found(&forced, block, &ends), found, "{regime:?}");
+    }
     for (index, domain) in block.lines().enumerate() {
         let others = Forms::of(domain);
         let forms = std::iter::once((Views::A_LABEL, domain)).chain(others.iter());
         for (view, form) in forms {
             for (rule, number) in engine.rules().rules.iter().zip(0..) {
+                if let Syntax::Brand(brand) = &rule.pattern.syntax {
+                    let hit = found.get(&(index, number)).copied().unwrap_or_default();
+                    let passes = brand.judge(form).is_some() && !brand.owns(domain);
+                    assert_eq!(hit.union(view) == hit, passes, "{} ~ {form}", rule.name);
+                    continue;
+                }
                 let Some(plain) = Plain::of_form(&rule.pattern, form) else { continue };
                 if let Ok(matched) = plain.find(form) {
                     let hit = found.get(&(index, number)).copied().unwrap_or_default();
@@ -52,6 +59,35 @@ fuzz_target!(|input: &str| {
         }
     }
 });
+
+/// The rule that a line stands for.
+fn entry(line: &str) -> RuleEntry {
+    let Some(name) = line.strip_prefix("brand ") else {
+        return RuleEntry { pattern: line.to_owned(), ..RuleEntry::default() };
+    };
+    let brand = BrandEntry {
+        name: name.to_owned(),
+        own: vec![format!("{}.com", name.to_ascii_lowercase())],
+        keywords: vec!["xoom".to_owned()],
+        techniques: Techniques::ALL,
+    };
+    RuleEntry {
+        name: Some(line.to_owned()),
+        pattern: line.to_owned(),
+        brand: Some(brand),
+        ..RuleEntry::default()
+    }
+}
+
+/// By domain and rule: the views of what hits.
+fn found(engine: &Engine, block: &str, ends: &[u32]) -> BTreeMap<(usize, u32), Views> {
+    let mut found = BTreeMap::new();
+    engine.hits(block, ends, &mut engine.scratch(), |domain, hit| {
+        let repeated = found.insert((domain, hit.rule), hit.views);
+        assert!(repeated.is_none(), "told twice");
+    });
+    found
+}
 
 /// `name` with each label that is not ASCII as Punycode, whatever is in it.
 fn encoded(name: &str) -> String {

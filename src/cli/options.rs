@@ -343,14 +343,16 @@ pub struct Explain {
 }
 
 /// Look for what is wrong with the rules: without a literal, too broad, duplicate, made needless
-/// by another, dead, or matching an allowed domain.
+/// by another, dead, or matching an allowed domain; and for what each costs and brings.
 #[derive(FromArgs, Debug, Default)]
 #[argh(
     subcommand,
     name = "lint",
     example = "$ {command_name} --rules rules.txt --check",
+    example = "What each rule costs and brings on a day's names:\n\
+               $ {command_name} --profile day.jsonl.zst",
     error_code(0, "Done."),
-    error_code(1, "There are findings, under --check."),
+    error_code(1, "There are findings, under --check; or a capture could not be read to its end."),
     error_code(2, "Wrong command line, config or rules.")
 )]
 pub struct Lint {
@@ -369,6 +371,10 @@ pub struct Lint {
     /// exit with 1 if there are findings
     #[argh(switch)]
     pub check: bool,
+    /// show also what each rule costs and how often it hits on the names of this capture, the
+    /// dearest first; `-` is stdin, repeatable
+    #[argh(option, arg_name = "capture")]
+    pub profile: Vec<PathBuf>,
 }
 
 /// Show what was found and what was missed: runs, domains, matches by rule, gaps, positions.

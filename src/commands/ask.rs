@@ -3,13 +3,16 @@
 //! Owns what they read and where they print; the answers come from the modules of their names.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use crate::cli;
 use crate::error::{Error, ExitCode, Result};
 use crate::explain::Explanation;
 use crate::export::{self, Filter};
+use crate::feed::capture;
 use crate::lint;
 use crate::matcher::Engine;
+use crate::pipeline;
 use crate::report;
 use crate::store;
 
@@ -62,6 +65,9 @@ pub fn explain(options: &cli::Explain) -> Result<ExitCode> {
 /// Shows what is wrong with the rules.
 pub fn lint(options: &cli::Lint) -> Result<ExitCode> {
     let config = setup::config_or_rules(options.config.as_deref(), &options.rules)?;
+    if !options.profile.is_empty() {
+        capture::check(&options.profile)?;
+    }
     let engine = Engine::build(setup::rules(&config, &options.rules, options.anchor)?)?;
     let findings = lint::findings(&engine);
     let text: String = findings
@@ -71,6 +77,11 @@ pub fn lint(options: &cli::Lint) -> Result<ExitCode> {
     show(&text)?;
     if !options.json {
         show(&format!("{} rules, {} findings\n", engine.rules().rules.len(), findings.len()))?;
+    }
+    if !options.profile.is_empty() {
+        let engine = Arc::new(engine);
+        let profile = pipeline::profile(options.profile.clone(), Arc::clone(&engine))?;
+        show(&lint::rendered_profile(&profile, engine.rules(), options.json))?;
     }
     Ok(checked(options.check && !findings.is_empty()))
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns the checks and the wording. Finding something never changes how a rule runs.
 
+mod profile;
 mod subsumed;
 
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -10,6 +11,7 @@ use serde_json::json;
 use crate::matcher::Engine;
 use crate::record::{escape, escape_json};
 use crate::rule::{Pattern, Place, Rule, Syntax};
+pub use profile::rendered as rendered_profile;
 
 /// What kind of thing is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! Owns the way from a block of domains to hits: prefilter, verify, `exclude`, `allow`, in every
 //! view of a domain. Knows nothing of certificates or channels.
 
+mod profile;
+
 use std::collections::HashSet;
 
 use regex_automata::PatternSet;
@@ -12,12 +14,14 @@ use super::literal::Literals;
 use super::prefilter::{Candidate, Prefilter, Regime};
 use super::proof::{Called, Miss, Proof};
 use super::side::SideBlock;
+use super::tokens::TokenTexts;
 use super::unicode::{Programs, UnicodeCandidates};
 use super::verify::{self, Cache, Verdict};
 use crate::domain::Views;
 use crate::error::{Error, Result};
 use crate::matched::Hit;
 use crate::rule::{Rule, RuleIndex, RuleSet, Scope, Syntax};
+pub use profile::{Profile, RuleCost};
 
 /// Rules without a literal that are named in the log; the rest are counted.
 const NAMED_IN_LOG: usize = 5;
@@ -29,6 +33,8 @@ pub struct Engine {
     compiled: Vec<Compiled>,
     prefilter: Prefilter,
     always: AlwaysTried,
+    /// What is an edit away from a brand.
+    tokens: TokenTexts,
     /// What lines need that are not ASCII.
     unicode: UnicodeCandidates,
     allow: HashSet<Box<str>>,
@@ -105,8 +111,13 @@ impl Engine {
         let unicode = UnicodeCandidates::new(
             patterns.zip(compiled.iter().map(|compiled| &compiled.literals)),
         )?;
+        let brands = rules.rules.iter().zip(0..).filter_map(|(rule, index)| {
+            let Syntax::Brand(brand) = &rule.pattern.syntax else { return None };
+            Some((index, brand.clone()))
+        });
+        let tokens = TokenTexts::new(brands.collect())?;
         let allow = rules.allow.iter().map(|domain| domain.as_str().into()).collect();
-        Ok(Self { compiled, prefilter, always, unicode, allow, rules })
+        Ok(Self { compiled, prefilter, always, tokens, unicode, allow, rules })
     }
 
     /// The rules it was made of.
@@ -126,12 +137,14 @@ impl Engine {
     }
 
     /// The literals of which every match of a rule contains one, in whichever view; none for a rule
-    /// that is tried on every domain, or that Unicode forms may match without them.
+    /// that is tried on every domain, for a brand, of which they are but some, or where Unicode
+    /// forms may match without them.
     #[must_use]
     pub fn required(&self, rule: RuleIndex) -> Option<&[Vec<u8>]> {
         let compiled = &self.compiled[rule as usize];
         match &compiled.literals {
             _ if compiled.ascii_only => None,
+            _ if matches!(self.rules.rules[rule as usize].pattern.syntax, Syntax::Brand(_)) => None,
             Literals::Required(set) | Literals::Exact(set) => Some(set),
             Literals::None { .. } => None,
         }
@@ -286,6 +299,7 @@ impl Engine {
     ) {
         found.clear();
         self.prefilter.candidates(block.as_bytes(), ends, found);
+        self.tokens.candidates(block.as_bytes(), ends, found);
         let is_ascii = block.is_ascii();
         let matched = &mut scratch.matched;
         if is_ascii {
@@ -401,6 +415,7 @@ impl Engine {
             .literals_in(form, rule)
             .chain(others.into_iter().flatten())
             .filter_map(|(at, literal)| Some((at, std::str::from_utf8(literal).ok()?)))
+            .chain(self.tokens.texts_in(form, rule))
     }
 }
 
@@ -444,7 +459,7 @@ fn compile(rule: &Rule) -> Result<Compiled> {
             Literals::Exact(set) => Literals::Required(set),
             other => other,
         },
-        Syntax::Brand(brand) => Literals::Required(brand.literals()),
+        Syntax::Brand(brand) => Literals::Required(brand.contained()),
     };
     if !matches!(literals, Literals::Exact(_)) {
         verify::check(&rule.pattern.syntax).map_err(fault)?;

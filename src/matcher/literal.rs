@@ -313,7 +313,7 @@ mod tests {
                 Literals::Exact(set) => Literals::Required(set),
                 other => other,
             },
-            Syntax::Brand(brand) => Literals::Required(brand.literals()),
+            Syntax::Brand(brand) => Literals::Required(brand.contained()),
         }
     }
 

@@ -9,9 +9,11 @@ mod engine;
 mod literal;
 mod plain;
 mod prefilter;
+mod profiler;
 mod proof;
 mod sender;
 mod side;
+mod tokens;
 mod unicode;
 mod verify;
 
@@ -23,10 +25,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use engine::{Engine, Scratch};
+pub use engine::{Engine, Profile, RuleCost, Scratch};
 pub use plain::{GaveUp, Plain};
 #[doc(hidden)]
 pub use prefilter::{Level, Regime};
+pub use profiler::Profiler;
 pub use proof::{Called, Miss, Proof};
 pub use sender::MatchedSender;
 

@@ -11,9 +11,11 @@
 //! is already closed.
 
 mod crew;
+mod profiling;
 mod signals;
 mod status;
 
+pub use profiling::profile;
 pub use signals::SignalWatch;
 
 use std::collections::HashMap;

@@ -46,27 +46,30 @@ fn replaced(from: u8, to: u8) -> Technique {
     }
 }
 
-/// Every text that one edit makes of `brand`, those apart that have another byte before or behind
-/// it and so contain it.
-pub(super) fn variants(brand: &[u8]) -> Vec<Vec<u8>> {
+/// Calls `add` with every text that one edit makes of `brand`, those apart that have another byte
+/// before or behind it and so contain it. A text may come more than once.
+pub(super) fn each_variant(brand: &[u8], add: &mut impl FnMut(&[u8])) {
     const ALPHABET: &[u8; 38] = b"abcdefghijklmnopqrstuvwxyz0123456789-.";
-    let mut variants = Vec::new();
-    let edited = |at: usize, removed: usize, added: &[u8]| {
-        [&brand[..at], added, &brand[at + removed..]].concat()
+    let parts = |byte: Option<&u8>| matches!(byte, None | Some(b'-' | b'.'));
+    let mut text = Vec::new();
+    let mut edited = |at: usize, removed: usize, added: &[u8]| {
+        text.clear();
+        text.extend_from_slice(&brand[..at]);
+        text.extend_from_slice(added);
+        text.extend_from_slice(&brand[at + removed..]);
+        if text != brand && !parts(text.first()) && !parts(text.last()) {
+            add(&text);
+        }
     };
     for at in 0..brand.len() {
-        variants.push(edited(at, 1, b""));
+        edited(at, 1, b"");
         // A replaced byte is never a dot: that parts it into other labels.
-        variants.extend(ALPHABET[..37].iter().map(|byte| edited(at, 1, &[*byte])));
+        ALPHABET[..37].iter().for_each(|byte| edited(at, 1, &[*byte]));
         if at > 0 {
-            variants.extend(ALPHABET.iter().map(|byte| edited(at, 0, &[*byte])));
-            variants.push(edited(at - 1, 2, &[brand[at], brand[at - 1]]));
+            ALPHABET.iter().for_each(|byte| edited(at, 0, &[*byte]));
+            edited(at - 1, 2, &[brand[at], brand[at - 1]]);
         }
     }
-    let parts = |byte: Option<&u8>| matches!(byte, None | Some(b'-' | b'.'));
-    variants
-        .retain(|variant| variant != brand && !parts(variant.first()) && !parts(variant.last()));
-    variants
 }
 
 #[cfg(test)]
@@ -104,10 +107,10 @@ mod tests {
     #[test]
     fn every_variant_is_one_edit_away() {
         for brand in ["paypal", "ing", "google", "coca-cola"] {
-            for variant in variants(brand.as_bytes()) {
-                let text = String::from_utf8_lossy(&variant).into_owned();
-                assert!(technique(brand.as_bytes(), &variant).is_some(), "{brand}: {text}");
-            }
+            each_variant(brand.as_bytes(), &mut |variant| {
+                let text = String::from_utf8_lossy(variant);
+                assert!(technique(brand.as_bytes(), variant).is_some(), "{brand}: {text}");
+            });
         }
     }
 }

@@ -13,7 +13,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::technique::{Technique, Typosquat};
-use super::{Brand, edit, glyph, keywords};
+use super::{Brand, edit, glyph, windows};
 
 /// Characters up to which a brand within a word says nothing: `purchase`, `pineapple`.
 const CONTAINED: usize = 5;
@@ -50,7 +50,7 @@ impl Brand {
         for at in self.finder.find_iter(domain.as_bytes()) {
             self.judge_exact(&site, at..at + self.name.len(), &mut keep);
         }
-        site.each_window(self.windows(), |window| self.judge_window(&site, window, &mut keep));
+        site.each_window(windows(&self.name), |window| self.judge_window(&site, window, &mut keep));
         best
     }
 
@@ -98,11 +98,6 @@ impl Brand {
             .any(|token| self.keywords.contains(token))
     }
 
-    /// How long a window has to be, in bytes, to be looked at.
-    fn windows(&self) -> Range<usize> {
-        self.name.len() - 1..glyph::longest(self.name.len()) + 1
-    }
-
     /// Whole tokens stand at `window`: they may be an edit away, or spelled in look-alikes.
     fn judge_window(&self, site: &Site<'_>, window: Range<usize>, keep: &mut impl FnMut(Found)) {
         let text = &site.domain.as_bytes()[window.clone()];
@@ -125,7 +120,7 @@ impl Brand {
             return false;
         }
         let text = &site.domain.as_bytes()[window.clone()];
-        if self.is_short() || keywords::is_word(text) {
+        if self.is_short() || self.is_word(text) {
             return whole && self.is_own_place(site, window);
         }
         if window.end > site.suffix() {
@@ -155,9 +150,10 @@ impl Site<'_> {
 
     /// The labels that `span` stands in.
     fn label(&self, span: &Range<usize>) -> Range<usize> {
-        let (before, behind) = (&self.domain[..span.start], &self.domain[span.end..]);
-        let start = before.rfind('.').map_or(0, |dot| dot + 1);
-        start..behind.find('.').map_or(self.domain.len(), |dot| span.end + dot)
+        let bytes = self.domain.as_bytes();
+        let start = memchr::memrchr(b'.', &bytes[..span.start]).map_or(0, |dot| dot + 1);
+        let behind = memchr::memchr(b'.', &bytes[span.end..]);
+        start..behind.map_or(bytes.len(), |dot| span.end + dot)
     }
 
     /// Calls `look` with every run of whole tokens whose length lies within `lengths`.

@@ -1,73 +1,70 @@
 //! The literals of a brand: what every domain that passes for it contains.
 //!
-//! Owns their choice. Fewer and longer ones make a faster prefilter: where an edit leaves a long
-//! enough piece of the brand untouched, that piece stands for all the edits elsewhere.
+//! Owns their choice. There are two kinds, since the brand itself may stand anywhere and what is
+//! an edit away has to be whole tokens: texts that are looked for at every byte, of which there are
+//! few, and texts that are looked up once a token, of which there may be a thousand. `judge` says
+//! what a *token* is.
 
-use memchr::memmem::Finder;
-
-use super::keywords::is_word;
-use super::{Brand, edit, glyph};
-
-/// Bytes of the pieces at either end of a brand that stand for its edits, at least. Shorter ones
-/// let through too many names (of five bytes twice as many, of four five times), and with longer
-/// ones more of the edits have to be written out one by one.
-const PIECE: usize = 6;
-/// Bytes up to which a variant is written out with what follows it, since it stands within many a
-/// longer word: `stor`.
-const BRIEF: usize = 5;
+use super::{Brand, edit, glyph, passes, windows};
 
 impl Brand {
-    /// The literals, without repeats: each domain that passes for the brand contains one of them.
+    /// The texts that may stand anywhere, without repeats. In a form that is not made of letters,
+    /// digits and `-_.` alone, a short brand's name is one more.
     #[must_use]
-    pub fn literals(&self) -> Vec<Vec<u8>> {
-        let mut variants = edit::variants(&self.name);
-        variants.extend(glyph::variants(&self.name));
-        let mut literals =
-            if self.is_short() { self.short_literals(variants) } else { self.pieces(variants) };
-        literals.sort_unstable();
-        literals.dedup();
-        literals
+    pub fn contained(&self) -> Vec<Vec<u8>> {
+        if !self.is_short() {
+            return vec![self.name.clone()];
+        }
+        // What makes it no token of its own, and is no letter.
+        let beside = b"_0123456789".map(|byte| [byte]);
+        let behind = beside.iter().map(|byte| [&self.name, &byte[..]].concat());
+        let before = beside.iter().map(|byte| [&byte[..], &self.name].concat());
+        behind.chain(before).collect()
     }
 
-    /// The brand, or its two ends where it is long enough, and what of the variants contains
-    /// neither.
-    fn pieces(&self, mut variants: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        // Two halves stand for every single edit.
-        let length = PIECE.max(self.name.len() / 2).min(self.name.len());
-        let (head, tail) = (&self.name[..length], &self.name[self.name.len() - length..]);
-        for piece in [head, tail] {
-            let finder = Finder::new(piece);
-            variants.retain(|variant| finder.find(variant).is_none());
-        }
-        let mut literals = vec![head.to_vec(), tail.to_vec()];
-        for variant in variants {
-            if is_word(&variant) {
-                literals.extend(self.before_own_suffixes(&variant));
-            } else if variant.len() <= BRIEF {
-                literals.extend([b".", b"-"].map(|edge| [&variant[..], edge].concat()));
-            } else {
-                literals.push(variant);
+    /// Its name, in lower case.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Calls `add` with every text of whole tokens: each domain that passes for the brand holds one
+    /// of them, or one that may stand anywhere. A text may come more than once.
+    pub fn each_token_text(&self, mut add: impl FnMut(&[u8])) {
+        edit::each_variant(&self.name, &mut add);
+        let windows = windows(&self.name);
+        glyph::each_variant(&self.name, &mut |text| {
+            if windows.contains(&text.len()) {
+                add(text);
             }
+        });
+        if !self.is_short() {
+            return;
         }
-        literals
+        add(&self.name);
+        let alphanumeric = (b'a'..=b'z').chain(b'0'..=b'9').map(|byte| vec![byte]);
+        for beside in self.keywords.iter().cloned().chain(alphanumeric) {
+            add(&[&self.name, &beside[..]].concat());
+            add(&[&beside[..], &self.name].concat());
+        }
     }
 
-    fn before_own_suffixes(&self, text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-        self.suffixes.iter().map(move |suffix| [text, b".", suffix.as_bytes()].concat())
+    /// Whether whole tokens may pass for the brand, `rest` being what follows them in the domain;
+    /// what may stand anywhere is left aside.
+    pub fn may_pass<'r>(&self, tokens: &[u8], rest: impl FnOnce() -> &'r [u8]) -> bool {
+        let has = |beside: Option<&[u8]>| {
+            beside.is_some_and(|beside| beside.is_empty() || self.keywords.contains(beside))
+        };
+        let anywhere = !self.is_short() && !self.is_word(tokens);
+        (anywhere || self.is_own_suffix(rest())) && passes(&self.name, tokens)
+            || self.is_short()
+                && (has(tokens.strip_prefix(&self.name[..]))
+                    || has(tokens.strip_suffix(&self.name[..])))
     }
 
-    /// A short brand with what may follow it, and its variants with the suffixes that have to.
-    fn short_literals(&self, mut variants: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        let with = |text: &[u8], behind: &[u8]| [text, behind].concat();
-        for byte in (b'a'..=b'z').chain(b'0'..=b'9') {
-            variants.push(with(&self.name, &[byte]));
-            variants.push(with(&[byte], &self.name));
-        }
-        let before_suffixes =
-            |variant: &Vec<u8>| self.before_own_suffixes(variant).collect::<Vec<_>>();
-        let mut literals: Vec<Vec<u8>> = variants.iter().flat_map(before_suffixes).collect();
-        literals.extend(b".-_0123456789".iter().map(|byte| with(&self.name, &[*byte])));
-        literals.extend(self.keywords.iter().map(|keyword| with(&self.name, keyword)));
-        literals
+    /// Whether `rest`, the end of a domain, is one of the brand's own suffixes and its dot.
+    fn is_own_suffix(&self, rest: &[u8]) -> bool {
+        let suffix = rest.strip_prefix(b".");
+        suffix.is_some_and(|rest| self.suffixes.iter().any(|own| own.as_bytes() == rest))
     }
 }

@@ -11,6 +11,7 @@ mod literals;
 mod technique;
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use memchr::memmem::Finder;
 
@@ -46,6 +47,8 @@ pub struct Brand {
     /// The public suffixes of its own domains; `com` where it has none.
     suffixes: Vec<String>,
     keywords: HashSet<Vec<u8>>,
+    /// The ordinary words that would pass for it.
+    words: Vec<&'static [u8]>,
 }
 
 impl Brand {
@@ -91,6 +94,7 @@ impl Brand {
             .filter(|word| !word.is_empty());
         Ok(Self {
             finder: Finder::new(&name).into_owned(),
+            words: keywords::words().filter(|word| passes(&name, word)).collect(),
             name,
             written: entry.clone(),
             keywords: keywords.map(String::into_bytes).collect(),
@@ -114,9 +118,29 @@ impl Brand {
         self.written == other.written
     }
 
-    fn is_short(&self) -> bool {
+    /// Whether a text that is an edit away is a word of its own.
+    fn is_word(&self, text: &[u8]) -> bool {
+        self.words.contains(&text)
+    }
+
+    /// Whether the brand stands inside many words.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
         self.name.len() <= SHORT
     }
+}
+
+/// How long whole tokens have to be, in bytes, to be compared with a brand.
+fn windows(brand: &[u8]) -> Range<usize> {
+    brand.len() - 1..glyph::longest(brand.len()) + 1
+}
+
+/// Whether `text` is an edit away from a brand, or spells it in look-alikes.
+fn passes(brand: &[u8], text: &[u8]) -> bool {
+    if !windows(brand).contains(&text.len()) {
+        return false;
+    }
+    edit::technique(brand, text).is_some() || glyph::distance(brand, text).is_some()
 }
 
 #[cfg(test)]
