@@ -4,6 +4,7 @@
 //! the database knows and no more: where it does not know, it says so.
 
 mod figures;
+mod ledger;
 pub mod logs;
 #[cfg(test)]
 mod tests;
@@ -66,8 +67,11 @@ fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Re
     lines.extend(unwatched(&runs, now));
     lines.extend(gaps(&snapshot)?);
     lines.extend(open_gaps(&snapshot)?);
+    lines.extend(ledger::missed(&snapshot)?);
     lines.extend(refused(&snapshot)?);
     lines.extend(BLIND_SPOT.map(owned));
+    lines.push(String::new());
+    lines.extend(ledger::coverage(&snapshot, now)?);
     lines.push(String::new());
     lines.extend(positions(&snapshot)?);
     lines.push(String::new());
@@ -286,7 +290,7 @@ fn gaps(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(
         "SELECT feed, reason, count(*), coalesce(sum(max(ended - started, 0)), 0),
                 sum(rows_dropped), count(*) - count(ended)
-         FROM gaps GROUP BY feed, reason ORDER BY feed, reason",
+         FROM gaps WHERE log IS NULL GROUP BY feed, reason ORDER BY feed, reason",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {

@@ -32,6 +32,7 @@ mod hostile;
 mod hostile_end_to_end;
 mod keep;
 mod kill;
+mod ledger;
 mod log_faults;
 mod log_heads;
 mod log_proofs;

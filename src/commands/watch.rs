@@ -167,7 +167,8 @@ fn servers(config: &Config) -> Result<Vec<certstream::Settings>> {
             Some(origin) => error.written_at(origin),
             None => error,
         };
-        let settings = settings(server).map_err(placed)?;
+        let mut settings = settings(server).map_err(placed)?;
+        settings.timings.settle_after = config.heal.settle_after;
         for warning in settings.warnings() {
             log::warn!("{warning}");
         }

@@ -81,6 +81,10 @@ pub struct Summary {
     pub gaps: u64,
     /// Matched rows that were dropped in those gaps.
     pub rows_dropped: u64,
+    /// Entries of logs that certstream feeds missed in such gaps, at most.
+    pub entries_missed: u64,
+    /// Those among them that have been fetched since.
+    pub entries_fetched: u64,
     /// Entries of CT logs that were read, ever.
     pub log_entries: u64,
     /// Those among them that were proven to stand in their log's signed tree.
@@ -99,6 +103,12 @@ impl Summary {
             "exported {} domains to {target}; missed until now: {} gaps, {} matched rows dropped",
             self.domains, self.gaps, self.rows_dropped
         );
+        if self.entries_missed > 0 {
+            let (all, fetched) = (self.entries_missed, self.entries_fetched);
+            line.push_str(&format!(
+                "; at most {all} log entries missed in them, {fetched} of those fetched since"
+            ));
+        }
         if self.log_entries > 0 {
             let (all, verified) = (self.log_entries, self.log_entries_verified);
             line.push_str(&format!("; {verified} of {all} log entries verified"));
@@ -148,6 +158,7 @@ fn write_all(
     let snapshot = connection.unchecked_transaction()?;
     let selection = Selection::new(&snapshot, filter)?;
     (summary.gaps, summary.rows_dropped) = selection.missed()?;
+    (summary.entries_missed, summary.entries_fetched) = selection.missed_entries()?;
     (summary.log_entries, summary.log_entries_verified) = selection.log_entries()?;
     let domains = &mut summary.domains;
     match format {

@@ -128,6 +128,7 @@ impl Matcher {
             received: batch.received,
             gap: batch.gap.clone(),
             reading: batch.reading.clone(),
+            coverage: batch.coverage.clone(),
             ..Matched::default()
         };
         self.block.fill(batch, &self.stats);

@@ -25,12 +25,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::backlog::Backlog;
-use crate::batch::{Batch, Content, Frames, TreeHead};
+use crate::batch::{Batch, Content, CoverageHead, Frames, TreeHead};
 use crate::console::Console;
 use crate::cores::{CoreList, Pins};
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
-use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
+use crate::feed::{Intake, Ledger, Outlets, capture, certstream, ctlog};
 use crate::matcher::{Engine, MatchedSender, Matcher};
 use crate::observe::{Observer, Seen};
 use crate::printer::Printer;
@@ -88,17 +88,21 @@ impl Source {
     /// What it takes to read the source until it ends or the stop is requested.
     fn reading(self, outlets: &Arc<Outlets>, shared: &Shared) -> Result<Reading> {
         let (name, can_wait) = (self.name(), self.can_wait());
-        let intake = || -> Result<Intake> {
+        let intake = || -> Result<(Intake, Vec<CoverageHead>)> {
             let outlet = outlets.open(&name, can_wait, Content::Updates)?;
             let position = outlet.applied.unwrap_or_default().position;
-            Intake::new(outlet.stats, outlet.out, position)
+            let intake = Intake::new(outlet.stats, outlet.out, position)
                 .parsing(shared.parse)
-                .map_err(|_closed| Error::failed("the matchers ended before the feeds began"))
+                .map_err(|_closed| Error::failed("the matchers ended before the feeds began"))?;
+            Ok((intake, outlet.coverage))
         };
         let shared = shared.clone();
         Ok(match self {
             Self::Certstream(servers) => {
-                let intake = intake()?;
+                let (intake, heads) = intake()?;
+                // All servers of a feed are given the same time.
+                let settle_after = servers[0].timings.settle_after;
+                let intake = intake.with_ledger(Ledger::new(heads, settle_after));
                 Box::new(move || certstream::run(&servers, intake, &shared.stop))
             }
             Self::CtLogs(settings) => {
@@ -113,7 +117,7 @@ impl Source {
                 Box::new(move || ctlog::run(*settings, &around))
             }
             Self::Captures { paths, rate } => {
-                let intake = intake()?;
+                let (intake, _) = intake()?;
                 Box::new(move || {
                     let progress = |bytes| shared.console.progress(bytes);
                     capture::run(&paths, rate, intake, &shared.backlog, &shared.stop, progress)
@@ -236,6 +240,7 @@ impl Pipeline {
         let (matched_in, matched) = unbounded();
 
         let positions = self.store.positions()?;
+        let coverage = self.store.coverage_heads()?;
         // A socket goes on while the reader of stdout sleeps; a capture can wait for it.
         let wait = self.sources.iter().all(Source::can_wait);
         let (announce, printer) =
@@ -253,6 +258,7 @@ impl Pipeline {
             recorded,
             feeds: Arc::clone(&shared.stats.feeds),
             positions,
+            coverage,
         };
         let feeds = start_feeds(&crew, &shared, self.sources, outlets)?;
 

@@ -37,6 +37,23 @@ INSERT INTO gaps (run_id, feed, started, ended, reason, detail, rows_dropped)
         '502' || char(27, 10) || 'Bad Gateway', 0 FROM clock;
 INSERT INTO refused VALUES (1, 'wss://ct.example/', 'not JSON', 1200), (4, 'wss://ct.example/', 'not JSON', 34),
     (4, 'wss://ct.example/', 'too large', 1);
+INSERT INTO gaps (run_id, feed, started, ended, reason, detail, log, log_name, first_index,
+    last_index, closed)
+    SELECT 1, 'wss://ct.example/', now, now, 'disconnected', '', 'log.example/a', '', 1, 150, NULL
+        FROM clock
+    UNION ALL SELECT 1, 'wss://ct.example/', now, now, 'disconnected', '', 'log.example/a', '',
+        201, 210, 7 FROM clock;
+INSERT INTO feed_logs VALUES (1, 'wss://ct.example/', 'log.example/a', 'A'),
+    (2, 'wss://ct.example/', 'log.example/b', ''), (3, 'wss://ct.example/', '', '');
+-- A week and more ago, then yesterday 100 to 150 without one, then 151 to 350 without 50 of them.
+INSERT INTO coverage
+    SELECT now - now % minute - 20000 * minute, 1, 1, 9, 9 FROM clock
+    UNION ALL SELECT now - now % minute - 1000 * minute, 1, 100, 130, 30 FROM clock
+    UNION ALL SELECT now - now % minute - 900 * minute, 1, 131, 150, 20 FROM clock
+    UNION ALL SELECT now - now % minute - 9 * minute, 1, 171, 300, 100 FROM clock
+    UNION ALL SELECT now - now % minute - 8 * minute, 1, 301, 350, 50 FROM clock
+    UNION ALL SELECT now - now % minute - 8 * minute, 2, 7, 9, 3 FROM clock
+    UNION ALL SELECT now - now % minute - 8 * minute, 3, NULL, NULL, 12 FROM clock;
 INSERT INTO positions (feed, sequence, position, updated) SELECT 'wss://ct.example/', 9, 1234567, now - 6 * minute FROM clock;
 ";
 
@@ -79,12 +96,24 @@ Missed
     wss://ct.example/  disconnected  3     12 min 0 s  0             1
   open since, unless the run ended uncleanly meanwhile
     2026-11-24T09:40:00Z  wss://ct.example/  disconnected  502\u{1b}\u{a}Bad Gateway
+  entries of the logs that certstream feeds missed in gaps
+    feed               holes  entries, at most  fetched since  holes open
+    wss://ct.example/  2      160               10             1
   refused, and so neither matched nor stored
     feed               reason     count  runs
     wss://ct.example/  not JSON   1,234  2
     wss://ct.example/  too large  1      1
   not counted, because no client can see it: a certstream server may itself have skipped
     certificates, when it fell behind a log or held this client for too slow
+
+Coverage of the certstream feeds, by the indexes that certificates bear
+    feed               day         logs  received  not received  coverage  without index
+    wss://ct.example/  2026-11-23  1     50        1             98.03 %   0
+    wss://ct.example/  2026-11-24  2     153       50            75.36 %   12
+  not received is an upper bound: a server that leaves out duplicates, or reads a log in parts,
+    makes holes that are none
+  without index: from a domains-only stream, or an index too far from all others; what is
+    missing among those cannot be known
 
 Positions (how far each feed is stored, in its own unit)
     feed               position   stored

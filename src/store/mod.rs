@@ -14,6 +14,7 @@
 mod announce;
 mod apply;
 mod backup;
+mod coverage;
 mod fault;
 mod gap;
 mod lock;
@@ -39,7 +40,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::batch::{Applied, TreeHead};
+use crate::batch::{Applied, CoverageHead, TreeHead};
 use crate::error::Result;
 use fault::Fault;
 use run::Run;
@@ -118,6 +119,15 @@ impl Store {
     pub fn given_up(&self) -> Result<HashMap<String, u64>> {
         gap::unread(&self.connection)
             .map_err(|error| Fault::new("read the gaps", error).into_error(&self.file))
+    }
+
+    /// How far every certstream feed had received each log, by feed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn coverage_heads(&self) -> Result<HashMap<String, Vec<CoverageHead>>> {
+        coverage::heads(&self.connection)
+            .map_err(|error| Fault::new("read the coverage", error).into_error(&self.file))
     }
 
     /// How far the feed called `feed` is stored.

@@ -79,6 +79,7 @@ impl<'a, 's> Session<'a, 's> {
             return Err(Trouble::Stopped);
         }
         let now = Instant::now();
+        self.intake.tick(now)?;
         self.keep_sending(now)?;
         if now.duration_since(self.heard) >= self.timings.silent {
             return Err(Trouble::Stall { silent: self.timings.silent });
