@@ -18,7 +18,7 @@ use crate::stats::FeedIndex;
 
 pub use coverage::{Counted, Coverage, CoverageHead, Covered, SourceLog};
 pub use sender::{BatchSender, Closed, Origin, Recorder};
-pub use word::{Applied, Content, Fork, GapEvent, Hole, LogKeys, Reading, TreeHead};
+pub use word::{Applied, Content, Fork, GapEvent, Hole, LogKeys, OpenHole, Reading, TreeHead};
 
 /// Frames after which a batch closes: measured hand-off cost falls from 74 ns at 1 to 4 ns at 256
 /// and gains nothing beyond.

@@ -19,6 +19,7 @@ use crate::batch::now_micros;
 use crate::error::{Error, Result};
 use crate::record::{escape, rfc3339};
 use figures::{DAY, bytes, count, duration, owned, shown, table, time};
+pub use ledger::quoted;
 
 /// Days for which new domains are counted, today among them.
 const DAYS: i64 = 7;
@@ -33,12 +34,18 @@ const BLIND_SPOT: [&str; 2] = [
 ];
 
 /// Writes the report on the database behind `connection`, which is the file `database`, to `out`.
-/// A reader that closes `out` early is no error.
+/// A reader that closes `out` early is no error. `options`: the config and the database as a
+/// command line names them, for the commands that are shown; empty for the configured ones.
 ///
 /// # Errors
 /// When the database cannot be read or `out` not be written.
-pub fn report(connection: &Connection, database: &Path, out: &mut impl Write) -> Result<()> {
-    let text = report_at(connection, database, now_micros()).map_err(|error| {
+pub fn report(
+    connection: &Connection,
+    database: &Path,
+    options: &str,
+    out: &mut impl Write,
+) -> Result<()> {
+    let text = report_at(connection, database, options, now_micros()).map_err(|error| {
         Error::failed(escape(&format!("cannot read the database: {error}")))
             .in_file(database)
             .remedy("check the file with `sqlite3 FILE 'PRAGMA integrity_check'`")
@@ -52,7 +59,12 @@ pub fn report(connection: &Connection, database: &Path, out: &mut impl Write) ->
     }
 }
 
-fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Result<String> {
+fn report_at(
+    connection: &Connection,
+    database: &Path,
+    options: &str,
+    now: i64,
+) -> rusqlite::Result<String> {
     // One snapshot, so that the sections agree with each other.
     let snapshot = connection.unchecked_transaction()?;
     let runs = runs(&snapshot)?;
@@ -68,6 +80,7 @@ fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Re
     lines.extend(gaps(&snapshot)?);
     lines.extend(open_gaps(&snapshot)?);
     lines.extend(ledger::missed(&snapshot)?);
+    lines.extend(ledger::remedies(&snapshot, options)?);
     lines.extend(refused(&snapshot)?);
     lines.extend(BLIND_SPOT.map(owned));
     lines.push(String::new());

@@ -28,6 +28,7 @@ mod feed_stall;
 mod feed_stop;
 mod feed_tls;
 mod feed_trickle;
+mod healing;
 mod hostile;
 mod hostile_end_to_end;
 mod keep;

@@ -87,6 +87,23 @@ pub struct Hole {
     pub reason: &'static str,
 }
 
+/// A hole that is open, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenHole {
+    /// The row.
+    pub id: i64,
+    /// The log: its [`SourceLog::key`], and its name where that is known.
+    pub log: Box<str>,
+    /// See there.
+    pub log_name: Box<str>,
+    /// Index of the first entry.
+    pub first: u64,
+    /// Index of the last.
+    pub last: u64,
+    /// The feed that has begun to fetch it.
+    pub filled_by: Option<Box<str>>,
+}
+
 /// What a log may be called by the frames of certstream servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogKeys {

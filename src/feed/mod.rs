@@ -187,6 +187,11 @@ impl Intake {
         self.note_missed(holes)
     }
 
+    /// When [`tick`](Self::tick) is to be called at the latest, though nothing has come.
+    fn next_look(&self) -> Option<Instant> {
+        self.ledger.as_ref()?.next_look()
+    }
+
     /// Reports what is missed as far as that can be told, and hands over what has been taken in:
     /// the feed is ending.
     ///

@@ -140,7 +140,8 @@ impl Scrape {
             feeds.iter().filter_map(|feed| {
                 let size = feed.tree_size.load(Ordering::Relaxed);
                 let position = feed.position.load(Ordering::Relaxed);
-                (size > 0).then(|| ([("feed", feed.name.as_str())], size, position))
+                let follows = size > 0 && !feed.recorded.load(Ordering::Relaxed);
+                follows.then(|| ([("feed", feed.name.as_str())], size, position))
             })
         };
         let sizes = logs().map(|(labels, size, _)| (labels, size as f64));

@@ -26,6 +26,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::backlog::Backlog;
 use crate::batch::{Batch, Content, CoverageHead, Frames, TreeHead};
+use crate::config::Ct;
 use crate::console::Console;
 use crate::cores::{CoreList, Pins};
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ use crate::printer::Printer;
 use crate::record::Record;
 use crate::stats::{MatcherStats, RecorderStats, Stats};
 use crate::stop::Stop;
-use crate::store::{Announce, Store, Unverified, Writer};
+use crate::store::{Announce, Holes, Store, Unverified, Writer};
 use crate::update::Parse;
 
 use crew::{Crew, OnError, Worker};
@@ -111,6 +112,7 @@ impl Source {
                     tree_heads: Arc::clone(&shared.tree_heads),
                     given_up: Arc::clone(&shared.given_up),
                     left: left_to_verify(shared.database.clone()),
+                    protocols: Arc::clone(&shared.protocols),
                     backlog: Arc::clone(&shared.backlog),
                     stop: Arc::clone(&shared.stop),
                 };
@@ -143,6 +145,8 @@ struct Shared {
     tree_heads: Arc<HashMap<String, TreeHead>>,
     /// The CT logs that were given up before their end, by feed: at which entry.
     given_up: Arc<HashMap<String, u64>>,
+    /// What the CT logs are asked with, whoever asks.
+    protocols: Arc<ctlog::Protocols>,
     /// The database file, for a reader.
     database: PathBuf,
 }
@@ -159,6 +163,28 @@ fn left_to_verify(database: PathBuf) -> ctlog::Left {
         };
         reader.left(log_url, limit)
     }))
+}
+
+/// Tells a healer which holes are open, likewise.
+fn open_holes(database: PathBuf) -> ctlog::Holes {
+    let reader = Mutex::new(None);
+    ctlog::Holes(Box::new(move |most| {
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = match &mut *reader {
+            Some(reader) => reader,
+            none => none.insert(Holes::open(&database)?),
+        };
+        reader.open_ones(most)
+    }))
+}
+
+/// What is fetched of the logs where a certstream feed has missed it.
+#[derive(Debug)]
+pub struct Healing {
+    /// How the logs are asked, and where their list is.
+    pub ct: Ct,
+    /// Entries that a hole may have.
+    pub max_entries: u64,
 }
 
 /// Everything a run needs, ready to start.
@@ -190,6 +216,8 @@ pub struct Pipeline {
     pub console: Console,
     /// Where metrics and health are served; none serves nothing.
     pub observer: Option<Observer>,
+    /// What is fetched where a feed has missed it; none: nothing.
+    pub healing: Option<Healing>,
 }
 
 /// What is left of a run.
@@ -226,6 +254,7 @@ impl Pipeline {
             console: self.console,
             tree_heads: Arc::new(self.store.tree_heads()?),
             given_up: Arc::new(self.store.given_up()?),
+            protocols: Arc::default(),
             database: self.store.file().to_path_buf(),
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
@@ -252,17 +281,20 @@ impl Pipeline {
         // Only the matchers hold these from here on: their end closes the channels.
         drop((batches, matched_in, empties));
         let (recorded, recorder) = start_recorder(&crew, self.recording)?;
-        let outlets = Outlets {
+        let outlets = Arc::new(Outlets {
             batches: batches_in,
             empties: empties_out,
             recorded,
             feeds: Arc::clone(&shared.stats.feeds),
             positions,
             coverage,
-        };
-        let feeds = start_feeds(&crew, &shared, self.sources, outlets)?;
+        });
+        let (alive, feeds_ended) = bounded::<()>(0);
+        let healer = start_healer(&crew, &shared, self.healing, &outlets, feeds_ended)?;
+        let feeds = start_feeds(&crew, &shared, self.sources, outlets, alive)?;
 
         crew.join_all(feeds);
+        crew.join_all(healer);
         let stopped = shared.stop.is_requested();
         crew.join_all(recorder);
         crew.join_all(matchers);
@@ -388,17 +420,45 @@ fn start_recorder(crew: &Crew, recording: Option<Recording>) -> Result<Recorded>
     Ok((Some((sender, stats)), Some(worker)))
 }
 
+fn start_healer(
+    crew: &Crew,
+    shared: &Shared,
+    healing: Option<Healing>,
+    outlets: &Arc<Outlets>,
+    others: Receiver<()>,
+) -> Result<Option<Worker<()>>> {
+    let Some(Healing { ct, max_entries }) = healing else { return Ok(None) };
+    let healer = ctlog::Healer {
+        ct,
+        max_entries,
+        holes: open_holes(shared.database.clone()),
+        outlets: Arc::clone(outlets),
+        tree_heads: Arc::clone(&shared.tree_heads),
+        protocols: Arc::clone(&shared.protocols),
+        backlog: Arc::clone(&shared.backlog),
+        stop: Arc::clone(&shared.stop),
+        others,
+    };
+    crew.start("healer".to_owned(), OnError::GoOn, move || healer.run()).map(Some)
+}
+
+/// `alive` is closed once all of them have ended.
 fn start_feeds(
     crew: &Crew,
     shared: &Shared,
     sources: Vec<Source>,
-    outlets: Outlets,
+    outlets: Arc<Outlets>,
+    alive: Sender<()>,
 ) -> Result<Vec<Worker<()>>> {
-    let outlets = Arc::new(outlets);
     let mut feeds = Vec::with_capacity(sources.len());
     for (index, source) in sources.into_iter().enumerate() {
         let reading = pinned(&shared.pins.feeds, source.reading(&outlets, shared)?);
-        feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, reading)?);
+        let alive = alive.clone();
+        let work = move || {
+            let _alive = alive;
+            reading()
+        };
+        feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, work)?);
     }
     Ok(feeds)
 }

@@ -7,8 +7,10 @@
 use rusqlite::Connection;
 
 use super::DAYS;
-use super::figures::{DAY, count, owned, shown, table};
+use super::figures::{DAY, count, owned, shown, table, time};
 use crate::record::rfc3339;
+
+const LISTED: usize = 20;
 
 /// What the coverage cannot tell, said with it.
 const LIMITS: [&str; 4] = [
@@ -93,4 +95,79 @@ pub(super) fn missed(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut lines = vec![owned("  entries of the logs that certstream feeds missed in gaps")];
     lines.extend(table(&[vec![header], rows].concat()));
     Ok(lines)
+}
+
+/// The open holes of logs, each with what closes it. `options`: those of the config and database
+/// that are reported on, as they are written on a command line.
+pub(super) fn remedies(connection: &Connection, options: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT started, feed, ifnull(log, substr(feed, 5)), first_index, last_index FROM gaps
+         WHERE first_index <= last_index AND closed IS NULL
+             AND (log IS NOT NULL OR reason = 'log gone')
+         ORDER BY started DESC, id DESC",
+    )?;
+    let rows = statement
+        .query_map([], |row| {
+            let (log, first): (String, i64) = (row.get(2)?, row.get(3)?);
+            let last: i64 = row.get(4)?;
+            let feed = shown(&row.get::<_, String>(1)?);
+            let command = match quoted(&log) {
+                Some(log) => {
+                    let end = last + 1;
+                    format!("certstream backfill --log {log} --from {first} --to {end}{options}")
+                }
+                None => format!("(no command line can name the log {})", shown(&log)),
+            };
+            Ok([time(row.get(0)?), feed, count(last - first + 1), command])
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    if rows.is_empty() {
+        return Ok(vec![]);
+    }
+    let header = ["since", "feed", "entries", "what closes it"].map(owned);
+    let mut lines = vec![owned(
+        "  holes that are open; a watch closes those of up to heal.max_entries by itself",
+    )];
+    let more = rows.len().saturating_sub(LISTED);
+    let listed = rows.into_iter().take(LISTED);
+    lines.extend(table(&[vec![header], listed.collect()].concat()));
+    if more > 0 {
+        lines.push(format!("    and {more} more"));
+    }
+    Ok(lines)
+}
+
+/// `word` as a shell takes it for one; none where that cannot be shown. A log's name is what a
+/// server says: nothing in it may end the word, or begin an option.
+pub fn quoted(word: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._~/:@%+-".contains(c);
+    let is_shown = |c: char| c.is_ascii_graphic() || c == ' ';
+    if word.is_empty()
+        || word.starts_with('-')
+        || word.contains('\'')
+        || !word.chars().all(is_shown)
+    {
+        return None;
+    }
+    Some(if word.chars().all(is_plain) { word.to_owned() } else { format!("'{word}'") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_servers_word_gets_out_of_its_quotes() {
+        let shown = |word| quoted(word).unwrap_or_default();
+        assert_eq!(shown("log.example/2026h1"), "log.example/2026h1");
+        assert_eq!(shown("A log; rm -rf $HOME"), "'A log; rm -rf $HOME'");
+        for word in ["", "-q", "it's", "a\nb", "\u{1b}[2J", "l\u{f6}g"] {
+            assert_eq!(quoted(word), None, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_rounded_down() {
+        assert_eq!([share(999_999, 1), share(5, 0), share(0, 0)], ["99.99 %", "100.00 %", "-"]);
+    }
 }

@@ -58,7 +58,12 @@ pub(super) fn heads(
              WHERE lowest IS NOT NULL AND minute >= (SELECT max(minute) FROM coverage) - ?1
              GROUP BY feed_log)
          SELECT f.feed, f.log, f.name, c.minute,
-             iif(c.count > c.highest - c.lowest, c.highest, c.lowest) + 1
+             iif(c.count + (
+                     -- What was missed within it is known.
+                     SELECT ifnull(sum(g.last_index - g.first_index + 1), 0) FROM gaps AS g
+                     WHERE g.feed = f.feed AND g.log = f.log
+                         AND g.first_index >= c.lowest AND g.last_index <= c.highest
+                 ) > c.highest - c.lowest, c.highest, c.lowest) + 1
          FROM last l JOIN coverage c USING (minute, feed_log) JOIN feed_logs f ON f.id = l.feed_log
          ORDER BY f.id",
     )?;

@@ -86,7 +86,12 @@ pub(super) fn write(
             holes.iter().try_for_each(|hole| miss(connection, run, feed, hole))
         }
         GapChange::Feed(GapEvent::Filling { gap }) => connection
-            .prepare_cached("UPDATE gaps SET filled_by = ?1 WHERE id = ?2 AND closed IS NULL")?
+            // The feed's position is that of one gap alone.
+            .prepare_cached(
+                "UPDATE gaps SET filled_by = iif(id = ?2, ?1, NULL)
+                 WHERE closed IS NULL AND first_index IS NOT NULL
+                     AND (id = ?2 OR filled_by = ?1)",
+            )?
             .execute((feed, gap))
             .map(drop),
         GapChange::Feed(GapEvent::Filled { at, log, first, end }) => {

@@ -17,6 +17,7 @@ mod backup;
 mod coverage;
 mod fault;
 mod gap;
+mod holes;
 mod lock;
 mod merge;
 mod open;
@@ -47,6 +48,7 @@ use run::Run;
 
 pub use announce::Announce;
 pub use backup::backup;
+pub use holes::Holes;
 pub use lock::{Lock, lock, lock_backfill};
 pub use open::open_read_only;
 pub use position::log_entries;

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use crate::backlog::Backlog;
 use crate::batch::{
-    AHEAD, BatchSender, Closed, Content, Fork, GapEvent, LogEntry, TreeHead, now_micros,
+    AHEAD, BatchSender, Closed, Content, Fork, GapEvent, LogEntry, LogKeys, TreeHead, now_micros,
 };
 use crate::ctlog::{self, Entry, EntryFault, LogSource, MAX_ENTRY, NamedEntry};
 use crate::feed::{MAX_NAMES, Outlet};
@@ -266,6 +266,23 @@ impl EntryIntake {
         self.stats.gaps.add(1);
         let (at, first) = (now_micros(), self.position);
         self.out.gap_to(first, GapEvent::Unread { at, first, last, reason, detail })
+    }
+
+    /// Begins to fetch the entries of a gap, at the position as it is.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn filling(&mut self, gap: i64) -> Result<(), Closed> {
+        self.out.gap_to(self.position, GapEvent::Filling { gap })
+    }
+
+    /// All entries from `first` up to `end` have been read, which may have been missed before.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn filled(&mut self, log: Arc<LogKeys>, first: u64, end: u64) -> Result<(), Closed> {
+        let filled = GapEvent::Filled { at: now_micros(), log, first, end };
+        self.out.gap_to(self.position, filled)
     }
 
     /// The entries are from `source` from here on.

@@ -157,6 +157,11 @@ impl Ledger {
         holes
     }
 
+    /// When there is something to be settled; none while there is nothing.
+    pub fn next_look(&self) -> Option<Instant> {
+        self.next_look
+    }
+
     /// The holes that are settled by now.
     pub fn settled(&mut self) -> Vec<Hole> {
         if self.next_look.is_none_or(|look| self.now < look) {
