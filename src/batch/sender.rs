@@ -200,6 +200,12 @@ impl BatchSender {
         self.send()
     }
 
+    /// Whether the matchers have about as much before them as may wait there.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.batches.capacity().is_some_and(|most| 2 * self.batches.len() >= most)
+    }
+
     /// Hands over a part-filled batch; call it before the feed would sleep.
     ///
     /// # Errors

@@ -144,19 +144,19 @@ fn fill(
     indexes: Range<u64>,
 ) -> rusqlite::Result<()> {
     let LogKeys { urls: [submission, monitoring], name } = log;
-    let follows = format!("log {submission}");
+    let [follows, heals] = ["log", "heal"].map(|feed| format!("{feed} {submission}"));
     let (first, end) = (integer(indexes.start), integer(indexes.end));
     connection
         .prepare_cached(
             "UPDATE gaps AS gap SET closed = ?1, filled_by = ?2
              WHERE closed IS NULL AND first_index >= ?3 AND last_index < ?4
-                 AND (log IN (?5, ?6, ?7) OR log_name = ?7 OR feed = ?8)
-                 AND feed <> ?2 AND NOT (log IS NULL AND EXISTS (
-                     SELECT 1 FROM gaps AS again WHERE again.feed = ?2 AND again.id > gap.id
+                 AND (log IN (?5, ?6, ?7) OR log_name = ?7 OR feed IN (?8, ?9))
+                 AND NOT (log IS NULL AND EXISTS (
+                     SELECT 1 FROM gaps AS again WHERE again.feed = ?2 AND again.id >= gap.id
                          AND again.first_index <= gap.last_index
                          AND again.last_index >= gap.first_index))",
         )?
-        .execute((at, feed, first, end, submission, monitoring, name, follows))
+        .execute((at, feed, first, end, submission, monitoring, name, follows, heals))
         .map(drop)
 }
 

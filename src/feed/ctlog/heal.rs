@@ -234,9 +234,9 @@ impl Ward {
         let outlet =
             healer.outlets.open(name, true, Content::Entries(Arc::new(LogSource::of(log))))?;
         let position = outlet.applied.unwrap_or_default().position;
-        let intake = EntryIntake::new(outlet, Arc::clone(&healer.backlog), position);
-        let stats = intake.stats();
-        stats.recorded.store(true, Ordering::Relaxed);
+        let mut intake = EntryIntake::new(outlet, Arc::clone(&healer.backlog), position);
+        intake.give_way();
+        intake.stats().recorded.store(true, Ordering::Relaxed);
         let course = Course {
             name: name.to_owned(),
             protocol: healer.protocols.of(log, settings, &self.stop).at_low_priority(),

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use crate::backlog::Backlog;
 use crate::batch::{
@@ -34,7 +36,12 @@ pub(super) struct EntryIntake {
     latest: i64,
     /// Names of the entry at hand, and where each ends.
     names: Names,
+    /// Other feeds go first.
+    gives_way: bool,
 }
+
+/// How long a feed that gives way lets the others go first.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Names, one after another in one buffer.
 #[derive(Debug, Default)]
@@ -75,7 +82,7 @@ impl EntryIntake {
     pub fn new(outlet: Outlet, backlog: Arc<Backlog>, position: u64) -> Self {
         let Outlet { out, stats, .. } = outlet;
         stats.position.store(position, Ordering::Relaxed);
-        Self { out, stats, backlog, position, latest: 0, names: Names::default() }
+        Self { out, stats, backlog, position, latest: 0, names: Names::default(), gives_way: false }
     }
 
     /// Index of the entry that comes next.
@@ -94,9 +101,17 @@ impl EntryIntake {
         self.stats.position.store(position, Ordering::Relaxed);
     }
 
+    /// Lets other feeds go first from here on, where the matchers have enough to do.
+    pub fn give_way(&mut self) {
+        self.gives_way = true;
+    }
+
     /// Waits until the writer has room for what may match: a log can be read later.
     pub fn wait_for_room(&self, stop: &Stop) {
         self.backlog.wait_for_room(stop);
+        while self.gives_way && self.out.is_crowded() && !stop.is_requested() {
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Takes in the next entry. `verified`: it was proven to stand in the signed tree.

@@ -102,6 +102,20 @@ mod tests {
         for (at, first) in firsts.iter().enumerate() {
             assert!(firsts[..at].iter().all(|other| !Arc::ptr_eq(other, first)));
         }
+        // Who heals asks the same servers, and less often.
+        let asks = |log, low: bool| {
+            let protocol = protocols.of(log, &settings, &stop);
+            let protocol = if low { protocol.at_low_priority() } else { protocol };
+            match protocol {
+                Protocol::Tiled(tiled) => tiled.place.fetcher,
+                Protocol::GetEntries(log) => log.fetcher,
+            }
+        };
+        for log in &settings.list().logs {
+            let (follows, heals) = (asks(log, false), asks(log, true));
+            assert_eq!((follows.priority, heals.priority), (Priority::Normal, Priority::Low));
+            assert!(Arc::ptr_eq(&follows.bucket, &heals.bucket));
+        }
         for buckets in buckets.values() {
             assert!(buckets.iter().all(|bucket| Arc::ptr_eq(bucket, &buckets[0])));
         }

@@ -3,6 +3,7 @@
 //! Owns the harness: a database in a folder of its own, and messages written in few words.
 
 mod adopt;
+mod ledger;
 mod merge;
 mod restart;
 mod retry;
