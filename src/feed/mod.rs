@@ -98,9 +98,8 @@ impl Intake {
         };
         // Where an entry stands is for the ledger alone; what the scan does not see the judge may.
         let place = scanned.as_ref().filter(|_| ledger.is_some()).and_then(Scanned::place);
-        let scanned = scanned.filter(|scanned| {
-            ledger.is_none() || place.is_some() || !scanned.is_certificate()
-        });
+        let scanned = scanned
+            .filter(|scanned| ledger.is_none() || place.is_some() || !scanned.is_certificate());
         if let Some(scanned) = &scanned
             && *position % SAMPLED != 0
         {

@@ -208,7 +208,12 @@ fn a_place_is_the_judges_or_none() {
     for (data, is_found) in [
         (format!(r#"{{"cert_index":7,{leaf},{source},"z":1}}"#), true),
         (format!(r#"{{{leaf},"cert_index":9223372036854775807,{source}}}"#), true),
-        (format!(r#"{{{leaf},"cert_index":0,"source":{{"url":"https://a/","timestamp":1.5,"type":"tiled","x":null}}}}"#), true),
+        (
+            format!(
+                r#"{{{leaf},"cert_index":0,"source":{{"url":"https://a/","timestamp":1.5,"type":"tiled","x":null}}}}"#
+            ),
+            true,
+        ),
         (format!(r#"{{{leaf},"cert_index":9223372036854775808,{source}}}"#), false),
         (format!(r#"{{{leaf},"cert_index":-7,{source}}}"#), false),
         (format!(r#"{{{leaf},"cert_index":7.0,{source}}}"#), false),
@@ -219,7 +224,12 @@ fn a_place_is_the_judges_or_none() {
         (format!(r#"{{{leaf},"cert_index":7}}"#), false),
         (format!(r#"{{{leaf},"cert_index":7,"source":{{}}}}"#), false),
         (format!(r#"{{{leaf},"cert_index":7,"source":{{"name":"","url":""}}}}"#), false),
-        (format!(r#"{{{leaf},"cert_index":7,"source":{{"name":"A \"log\"","url":"https:\/\/a\/"}}}}"#), false),
+        (
+            format!(
+                r#"{{{leaf},"cert_index":7,"source":{{"name":"A \"log\"","url":"https:\/\/a\/"}}}}"#
+            ),
+            false,
+        ),
         (format!(r#"{{{leaf},"cert_index":7,"source":{{"x":{{"url":"b"}},"url":"a"}}}}"#), false),
         (format!(r#"{{{leaf},"x\"cert_index":7,{source}}}"#), false),
         (format!(r#"{{{leaf},"cert_index":7,"x\"source":{{"url":"b"}}}}"#), false),
