@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::stats::FeedIndex;
 
-pub use coverage::{Counted, Coverage, CoverageHead, Covered, SourceLog};
+pub use coverage::{Counted, Coverage, CoverageHead, Covered, SourceLog, Tally};
 pub use sender::{BatchSender, Closed, Origin, Recorder};
 pub use word::{Applied, Content, Fork, GapEvent, Hole, LogKeys, OpenHole, Reading, TreeHead};
 
@@ -125,7 +125,7 @@ pub struct Batch {
     /// How far a log has been read; stays empty for other feeds.
     pub reading: Reading,
     /// Which entries of which logs stand here, of servers that say so.
-    pub coverage: Coverage,
+    pub coverage: Tally,
     /// Names as seen, newline-terminated. A name may itself hold a newline: the ends decide.
     names: Vec<u8>,
     /// Where each name ends in `names` (before its newline).

@@ -62,6 +62,42 @@ pub struct Covered {
     pub count: u64,
 }
 
+/// What stands in a batch, which is of one minute, in the order in which the logs came.
+#[derive(Debug, Default)]
+pub struct Tally {
+    rows: Vec<Covered>,
+    /// By the number of the log: behind its place in `rows`; 0: it is not there.
+    places: Vec<u16>,
+}
+
+impl Tally {
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.places.clear();
+    }
+
+    /// Adds what came with the batch, which began to be received at `received`.
+    pub(super) fn count(&mut self, counted: &Counted<'_>, received: i64) {
+        let Counted { log, number, index, and } = *counted;
+        let at = usize::from(number);
+        if self.places.len() <= at {
+            self.places.resize(at + 1, 0);
+        }
+        for index in and.into_iter().chain([index]) {
+            match usize::from(self.places[at]).checked_sub(1) {
+                Some(place) => self.rows[place].add(index, index, 1),
+                None => {
+                    let minute = received - received.rem_euclid(MINUTE);
+                    let (log, lowest, highest) = (Arc::clone(log), index, index);
+                    self.rows.push(Covered { log, number, minute, lowest, highest, count: 1 });
+                    // As many rows as logs, whose numbers are of this type.
+                    self.places[at] = self.rows.len() as u16;
+                }
+            }
+        }
+    }
+}
+
 /// What a feed received, in the order of logs and minutes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage(Vec<Covered>);
@@ -78,25 +114,12 @@ impl Coverage {
         self.0.len() * size_of::<Covered>()
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// Adds what came with a batch that began to be received at `received`.
-    pub(super) fn count(&mut self, counted: &Counted<'_>, received: i64) {
-        let Counted { log, number, index, and } = *counted;
-        let minute = received - received.rem_euclid(MINUTE);
-        for index in and.into_iter().chain([index]) {
-            match self.place(number, minute) {
-                Ok(place) => self.0[place].add(index, index, 1),
-                Err(place) => {
-                    let log = Arc::clone(log);
-                    let (lowest, highest) = (index, index);
-                    let first = Covered { log, number, minute, lowest, highest, count: 1 };
-                    self.0.insert(place, first);
-                }
-            }
-        }
+    /// What stands in a batch.
+    #[must_use]
+    pub fn of(tally: &Tally) -> Self {
+        let mut rows = tally.rows.clone();
+        rows.sort_unstable_by_key(|row| (row.number, row.minute));
+        Self(rows)
     }
 
     /// Adds what came `later` from the same feed.
@@ -132,9 +155,13 @@ mod tests {
 
     fn of(counts: &[(u16, u64, i64)]) -> Coverage {
         let mut coverage = Coverage::default();
-        for &(number, index, received) in counts {
-            let log = Arc::default();
-            coverage.count(&Counted { log: &log, number, index, and: None }, received);
+        for batch in counts.chunk_by(|a, b| a.2.div_euclid(MINUTE) == b.2.div_euclid(MINUTE)) {
+            let mut tally = Tally::default();
+            for &(number, index, received) in batch {
+                let log = Arc::default();
+                tally.count(&Counted { log: &log, number, index, and: None }, received);
+            }
+            coverage.merge(Coverage::of(&tally));
         }
         coverage
     }

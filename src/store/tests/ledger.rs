@@ -24,7 +24,7 @@ fn covered(log: &Arc<SourceLog>, indexes: &[u64]) -> Coverage {
         out.push_counted(1, b"{}", std::iter::empty(), &counted).unwrap();
     }
     out.flush().unwrap();
-    received.recv().unwrap().coverage
+    Coverage::of(&received.recv().unwrap().coverage)
 }
 
 fn with_coverage(sequence: u64, coverage: Coverage) -> Matched {

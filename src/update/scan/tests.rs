@@ -198,7 +198,7 @@ fn where_an_entry_stands_is_found_for_every_known_server() {
         assert_eq!(scanned, judged, "{frame}");
         found += usize::from(scanned.is_some());
     }
-    assert!(found > 30, "{found}");
+    assert!(found >= 30, "{found}");
 }
 
 #[test]
