@@ -4,6 +4,7 @@
 //! bounds at which it closes; `sender` has the filling and recycling, `word` what a feed says beside
 //! its frames. Knows nothing of how frames are read or matched.
 
+mod coverage;
 mod sender;
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::stats::FeedIndex;
 
+pub use coverage::{Counted, Coverage, CoverageHead, Covered, SourceLog, Tally};
 pub use sender::{BatchSender, Closed, Origin, Recorder};
-pub use word::{Applied, Content, Fork, GapEvent, Reading, TreeHead};
+pub use word::{Applied, Content, Fork, GapEvent, Hole, LogKeys, OpenHole, Reading, TreeHead};
 
 /// Frames after which a batch closes: measured hand-off cost falls from 74 ns at 1 to 4 ns at 256
 /// and gains nothing beyond.
@@ -122,6 +124,8 @@ pub struct Batch {
     pub gap: Option<GapEvent>,
     /// How far a log has been read; stays empty for other feeds.
     pub reading: Reading,
+    /// Which entries of which logs stand here, of servers that say so.
+    pub coverage: Tally,
     /// Names as seen, newline-terminated. A name may itself hold a newline: the ends decide.
     names: Vec<u8>,
     /// Where each name ends in `names` (before its newline).
@@ -185,6 +189,11 @@ impl Batch {
         });
     }
 
+    /// Counts an entry that has just been added.
+    fn count(&mut self, counted: &Counted<'_>) {
+        self.coverage.count(counted, self.received);
+    }
+
     /// Adds a frame without names (a heartbeat, a refused frame): it counts and can be recorded.
     fn push_frame(&mut self, frame: &[&[u8]]) {
         if self.frames.is_empty() {
@@ -208,6 +217,7 @@ impl Batch {
     fn clear(&mut self) {
         self.gap = None;
         self.reading = Reading::default();
+        self.coverage.clear();
         self.names.clear();
         release_excess(&mut self.names, 4 * MAX_NAME_BYTES);
         self.name_ends.clear();

@@ -6,6 +6,7 @@
 mod certstream;
 mod ct;
 mod engine;
+mod heal;
 mod observe;
 
 use std::fs;
@@ -20,12 +21,23 @@ use crate::yaml::{Document, Field, Table};
 pub use certstream::{MODES, Mode, SecretPlace, Server};
 pub use ct::{CHROME, Ct, CtSource, LogListPlace, Start, Verification};
 pub use engine::Engine;
+pub use heal::Heal;
 
 /// Where a config is looked for when none is named. The second is the ancestor's.
 const PLACES: [&str; 2] = ["config.yaml", "input/config.yaml"];
 
-const KEYS: [&str; 9] =
-    ["certstream", "ct", "rules", "rule_files", "allow", "database", "engine", "observe", "export"];
+const KEYS: [&str; 10] = [
+    "certstream",
+    "ct",
+    "heal",
+    "rules",
+    "rule_files",
+    "allow",
+    "database",
+    "engine",
+    "observe",
+    "export",
+];
 const CERTSTREAM_KEYS: [&str; 5] = ["server", "mode", "input", "output", "anchor"];
 const DATABASE_KEYS: [&str; 5] = ["filename", "purge", "synchronous", "cache", "backlog"];
 const EXPORT_KEYS: [&str; 2] = ["on_exit", "format"];
@@ -54,6 +66,8 @@ pub struct Config {
     pub mode: Mode,
     /// CT logs to read.
     pub ct: Ct,
+    /// Fetching of what the servers' feeds missed.
+    pub heal: Heal,
     /// The ancestor's rule file: one regex a line.
     pub input: Option<PathBuf>,
     /// Further rule files, in either format.
@@ -124,6 +138,7 @@ impl Config {
             servers: Vec::new(),
             mode: Mode::Union,
             ct: Ct::default(),
+            heal: Heal::default(),
             input: None,
             rule_files: Vec::new(),
             rules: Vec::new(),
@@ -189,6 +204,7 @@ impl Config {
         if let Some(ct) = root.get("ct") {
             config.ct = Ct::read(&ct.table(&ct::KEYS)?, &folder)?;
         }
+        set(&mut config.heal, root.get("heal"), |f| Heal::read(&f.table(&heal::KEYS)?))?;
         if let Some(rules) = root.get("rules") {
             config.rules = RuleEntry::read_list(&rules)?;
         }
@@ -282,6 +298,7 @@ fn proxy(field: &Field<'_>, instead: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// Reads `text` as the config called `name` in a folder of its own.
     fn read(name: &str, text: &str) -> (tempfile::TempDir, Result<Config>) {
@@ -315,7 +332,8 @@ mod tests {
             "config.yaml",
             "certstream:\n  server: [ws://a/, ws://b/]\n  anchor: start\nrules:\n  - {name: n, pattern: p}\n\
              rule_files: [more.txt]\nallow: [example.com]\ndatabase: {synchronous: full, \
-             cache: 8 MiB, backlog: 1 MiB}\nengine: {matchers: 3}\nexport: {on_exit: no, format: csv}\n",
+             cache: 8 MiB, backlog: 1 MiB}\nengine: {matchers: 3}\n\
+             heal: {enabled: no, max_entries: 5, settle_after: 2 s}\nexport: {on_exit: no, format: csv}\n",
         );
         let config = config.expect("reads");
         assert_eq!(config.servers.len(), 2);
@@ -326,6 +344,8 @@ mod tests {
         assert_eq!(config.database.synchronous, Synchronous::Full);
         assert_eq!((config.database.cache, config.database.backlog), (8 << 20, 1 << 20));
         assert_eq!(config.engine.matchers, Some(3));
+        let settle_after = Duration::from_secs(2);
+        assert_eq!(config.heal, Heal { enabled: false, max_entries: 5, settle_after });
         assert_eq!((config.export_on_exit, config.export_format), (false, Format::Csv));
         assert_eq!(config.output, folder.path().join("certstream.txt"));
     }
@@ -398,7 +418,7 @@ mod tests {
             ),
             (
                 "outbox: {listen: x}\n",
-                ":1:1: outbox: unknown key\n  remedy: known here: certstream, ct, rules, rule_files",
+                ":1:1: outbox: unknown key\n  remedy: known here: certstream, ct, heal, rules, rule_files",
             ),
             (
                 "observe: {listen: 'localhost:1'}\n",

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::{GapEvent, Reading};
+use crate::batch::{Coverage, GapEvent, Reading};
 use crate::domain::Views;
 use crate::rule::{RuleIndex, Typosquat};
 use crate::stats::FeedIndex;
@@ -28,6 +28,8 @@ pub struct Matched {
     pub gap: Option<GapEvent>,
     /// How far a log has been read.
     pub reading: Reading,
+    /// Which entries of which logs it stands for, of servers that say so.
+    pub coverage: Coverage,
     /// How it was read.
     pub source: Source,
     /// What matched.
@@ -108,15 +110,15 @@ impl Matched {
         self.sequence - self.merged
     }
 
-    /// Whether it says no more than that its feed has been read further, and which rows were
-    /// dropped meanwhile.
+    /// Whether it says no more than that its feed has been read further, of which logs, and which
+    /// rows were dropped meanwhile.
     #[must_use]
     pub fn only_moves(&self) -> bool {
         self.rows.is_empty() && self.gap.is_none() && self.reading == Reading::default()
     }
 
     /// Lets it stand for the batches of `later` too, which come next and [only move](Self::only_moves).
-    pub fn extend_by(&mut self, later: &Self) {
+    pub fn extend_by(&mut self, later: Self) {
         if self.dropped_rows == 0 {
             self.received = later.received;
         }
@@ -125,6 +127,7 @@ impl Matched {
         self.merged += later.merged + 1;
         self.sequence = later.sequence;
         self.position = later.position;
+        self.coverage.merge(later.coverage);
     }
 
     /// Roughly the memory this message holds, for the backlog account, in bytes.
@@ -145,6 +148,6 @@ impl Matched {
             })
             .sum();
         let certificates: usize = self.certificates.iter().map(Evidence::size).sum();
-        size_of::<Self>() + rows + certificates
+        size_of::<Self>() + rows + certificates + self.coverage.size()
     }
 }

@@ -4,6 +4,7 @@
 //! the database knows and no more: where it does not know, it says so.
 
 mod figures;
+mod ledger;
 pub mod logs;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::batch::now_micros;
 use crate::error::{Error, Result};
 use crate::record::{escape, rfc3339};
 use figures::{DAY, bytes, count, duration, owned, shown, table, time};
+pub use ledger::quoted;
 
 /// Days for which new domains are counted, today among them.
 const DAYS: i64 = 7;
@@ -32,12 +34,18 @@ const BLIND_SPOT: [&str; 2] = [
 ];
 
 /// Writes the report on the database behind `connection`, which is the file `database`, to `out`.
-/// A reader that closes `out` early is no error.
+/// A reader that closes `out` early is no error. `options`: the config and the database as a
+/// command line names them, for the commands that are shown; empty for the configured ones.
 ///
 /// # Errors
 /// When the database cannot be read or `out` not be written.
-pub fn report(connection: &Connection, database: &Path, out: &mut impl Write) -> Result<()> {
-    let text = report_at(connection, database, now_micros()).map_err(|error| {
+pub fn report(
+    connection: &Connection,
+    database: &Path,
+    options: &str,
+    out: &mut impl Write,
+) -> Result<()> {
+    let text = report_at(connection, database, options, now_micros()).map_err(|error| {
         Error::failed(escape(&format!("cannot read the database: {error}")))
             .in_file(database)
             .remedy("check the file with `sqlite3 FILE 'PRAGMA integrity_check'`")
@@ -51,7 +59,12 @@ pub fn report(connection: &Connection, database: &Path, out: &mut impl Write) ->
     }
 }
 
-fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Result<String> {
+fn report_at(
+    connection: &Connection,
+    database: &Path,
+    options: &str,
+    now: i64,
+) -> rusqlite::Result<String> {
     let _timed = crate::store::TimedSnapshot::begin("report");
     // One snapshot, so that the sections agree with each other.
     let snapshot = connection.unchecked_transaction()?;
@@ -67,8 +80,12 @@ fn report_at(connection: &Connection, database: &Path, now: i64) -> rusqlite::Re
     lines.extend(unwatched(&runs, now));
     lines.extend(gaps(&snapshot)?);
     lines.extend(open_gaps(&snapshot)?);
+    lines.extend(ledger::missed(&snapshot)?);
+    lines.extend(ledger::remedies(&snapshot, options)?);
     lines.extend(refused(&snapshot)?);
     lines.extend(BLIND_SPOT.map(owned));
+    lines.push(String::new());
+    lines.extend(ledger::coverage(&snapshot, now)?);
     lines.push(String::new());
     lines.extend(positions(&snapshot)?);
     lines.push(String::new());
@@ -287,7 +304,7 @@ fn gaps(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(
         "SELECT feed, reason, count(*), coalesce(sum(max(ended - started, 0)), 0),
                 sum(rows_dropped), count(*) - count(ended)
-         FROM gaps GROUP BY feed, reason ORDER BY feed, reason",
+         FROM gaps WHERE log IS NULL GROUP BY feed, reason ORDER BY feed, reason",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {

@@ -153,5 +153,6 @@ fn pipeline(
         stop: Arc::clone(stop),
         console: Console::new(true),
         observer: None,
+        healing: None,
     }
 }

@@ -1,4 +1,5 @@
-//! The scan beside simd-json: on well-formed frames without repeated keys they find the same names.
+//! The scan beside simd-json: on well-formed frames without repeated keys they find the same names,
+//! and the same place of the entry where the scan finds one.
 //!
 //! The frame is made by a grammar that the bytes steer (members in any order, nested values,
 //! escapes, white space, other spellings), and is then cut or changed where the bytes say so.
@@ -7,7 +8,7 @@
 
 use std::fmt::Write;
 
-use certstream::update::{Message, Scanner, UpdateReader};
+use certstream::update::{Message, Place, Scanner, UpdateReader};
 use libfuzzer_sys::fuzz_target;
 
 /// Bytes that steer; zeros when they are used up.
@@ -127,6 +128,25 @@ fn leaf(choices: &mut Choices<'_>, depth: u32, out: &mut String) {
     object(choices, depth, out, &[("all_domains", |choices, _, out| names(choices, out))]);
 }
 
+fn index(choices: &mut Choices<'_>, _depth: u32, out: &mut String) {
+    out.push_str(choices.pick(&["7", "0", "123456789012345678", "-7", "7.0", "7e2", "null"]));
+}
+
+fn text(choices: &mut Choices<'_>, _depth: u32, out: &mut String) {
+    let _ = write!(out, "\"{}\"", choices.pick(&TEXTS));
+}
+
+fn source(choices: &mut Choices<'_>, depth: u32, out: &mut String) {
+    match choices.next() % 8 {
+        0 => value(choices, depth, out),
+        1..4 => object(choices, depth, out, &[("url", text), ("name", text)]),
+        // As servers write it.
+        _ => {
+            let _ = write!(out, "{{\"name\":\"{0}\",\"url\":\"{0}\"}}", choices.pick(&TEXTS));
+        }
+    }
+}
+
 fn frame(choices: &mut Choices<'_>) -> String {
     let mut out = String::new();
     let kind = choices.next() % 8;
@@ -148,7 +168,9 @@ fn frame(choices: &mut Choices<'_>) -> String {
         ),
         _ => {
             let mut data = String::new();
-            object(choices, 1, &mut data, &[("leaf_cert", leaf)]);
+            let members: &[(&str, fn(&mut Choices<'_>, u32, &mut String))] =
+                &[("leaf_cert", leaf), ("cert_index", index), ("source", source)];
+            object(choices, 1, &mut data, members);
             out = if kind % 2 == 0 {
                 format!("{{\"data\":{data},\"message_type\":\"certificate_update\"}}")
             } else {
@@ -159,10 +181,19 @@ fn frame(choices: &mut Choices<'_>) -> String {
     out
 }
 
+/// Names, and where the entry stands.
+type Read = (Vec<String>, Option<(String, String, u64)>);
+
+fn owned(place: Place<'_>) -> (String, String, u64) {
+    (place.log_url.to_owned(), place.log_name.to_owned(), place.index)
+}
+
 /// What the judge reads; none where it refuses the frame, or it is no update.
-fn judged(reader: &mut UpdateReader, frame: &[u8]) -> Option<Vec<String>> {
+fn judged(reader: &mut UpdateReader, frame: &[u8]) -> Option<Read> {
     let read = reader.read(frame, |message| match message {
-        Message::Update(names) => Some(names.iter().map(str::to_owned).collect()),
+        Message::Update(names) => {
+            Some((names.iter().map(str::to_owned).collect(), names.place().map(owned)))
+        }
         _ => None,
     });
     read.ok().flatten()
@@ -175,9 +206,13 @@ fuzz_target!(|bytes: &[u8]| {
     let mut reader = UpdateReader::default();
 
     if let Some(found) = scanner.scan(&frame) {
+        let place = found.place().map(owned);
         let found: Vec<String> = found.iter().map(str::to_owned).collect();
-        let judged = judged(&mut reader, &frame);
-        assert_eq!(Some(found), judged, "{}", frame.escape_ascii());
+        let Some((names, stands)) = judged(&mut reader, &frame) else {
+            panic!("no update: {}", frame.escape_ascii());
+        };
+        assert_eq!(found, names, "{}", frame.escape_ascii());
+        assert!(place.is_none() || place == stands, "{}", frame.escape_ascii());
     }
 
     // Broken anywhere: no panic; and what the judge accepts all the same, both read alike, unless
@@ -198,7 +233,7 @@ fuzz_target!(|bytes: &[u8]| {
         let once = |key: &str| text.matches(key).count() == 1;
         if once("leaf_cert") && once("all_domains") && once("\"data\"") && once("message_type") {
             let judged = judged(&mut reader, &frame);
-            assert!(judged.is_none_or(|judged| judged == found), "{}", frame.escape_ascii());
+            assert!(judged.is_none_or(|(names, _)| names == found), "{}", frame.escape_ascii());
         }
     }
     // The bytes themselves, too.

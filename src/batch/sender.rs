@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::{Batch, Content, Fork, Frames, GapEvent, LogEntry, TreeHead, now_micros};
+use super::{Batch, Content, Counted, Fork, Frames, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::stats::{FeedIndex, RecorderStats};
 
 /// The next stage is gone: the run is ending.
@@ -82,6 +82,23 @@ impl BatchSender {
         names: impl Iterator<Item = &'n str>,
     ) -> Result<(), Closed> {
         self.with_room_for(frame)?.push(&[frame], names);
+        self.filled_to(position)
+    }
+
+    /// Adds a certificate update whose entry counts in the feed's coverage.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn push_counted<'n>(
+        &mut self,
+        position: u64,
+        frame: &[u8],
+        names: impl Iterator<Item = &'n str>,
+        counted: &Counted<'_>,
+    ) -> Result<(), Closed> {
+        let batch = self.with_room_for(frame)?;
+        batch.push(&[frame], names);
+        batch.count(counted);
         self.filled_to(position)
     }
 
@@ -181,6 +198,12 @@ impl BatchSender {
         self.position = position;
         self.batch().gap = Some(event);
         self.send()
+    }
+
+    /// Whether the matchers have about as much before them as may wait there.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.batches.capacity().is_some_and(|most| 2 * self.batches.len() >= most)
     }
 
     /// Hands over a part-filled batch; call it before the feed would sleep.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::coverage::SourceLog;
 use crate::ctlog::LogSource;
 use crate::stats::FeedStats;
 
@@ -49,6 +50,67 @@ pub enum GapEvent {
         /// The particulars, for a person.
         detail: String,
     },
+    /// What of the logs was missed while a certstream feed was not read.
+    Missed(Vec<Hole>),
+    /// The feed begins to fetch the entries of the gap of this id, from its position on.
+    Filling {
+        /// The row.
+        gap: i64,
+    },
+    /// The feed has read entries of a log that were missed before, all from `first` up to `end`.
+    Filled {
+        /// When.
+        at: i64,
+        /// What the log is called.
+        log: Arc<LogKeys>,
+        /// Index of the first entry.
+        first: u64,
+        /// The index behind the last.
+        end: u64,
+    },
+}
+
+/// Entries of a log that a certstream feed may have missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// The log.
+    pub log: Arc<SourceLog>,
+    /// Index of the first entry that was not received.
+    pub first: u64,
+    /// Index of the last.
+    pub last: u64,
+    /// When the feed was found not to be read, in microseconds since the Unix epoch.
+    pub from: i64,
+    /// When an entry of this log was received again.
+    pub to: i64,
+    /// Why, in a few fixed words.
+    pub reason: &'static str,
+}
+
+/// A hole that is open, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenHole {
+    /// The row.
+    pub id: i64,
+    /// The log: its [`SourceLog::key`], and its name where that is known.
+    pub log: Box<str>,
+    /// See there.
+    pub log_name: Box<str>,
+    /// Index of the first entry.
+    pub first: u64,
+    /// Index of the last.
+    pub last: u64,
+    /// The feed that has begun to fetch it.
+    pub filled_by: Option<Box<str>>,
+}
+
+/// What a log may be called by the frames of certstream servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogKeys {
+    /// Its [`SourceLog::key`] where its own URL is given: of submission, and of monitoring.
+    pub urls: [String; 2],
+    /// Its name in the list of logs.
+    pub name: String,
 }
 
 /// A log's tree as the log has signed it, verified.

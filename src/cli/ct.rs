@@ -56,7 +56,7 @@ pub struct Logs {
     error_code(2, "Wrong command line or config, no such log, or a range outside of it.")
 )]
 pub struct Backfill {
-    /// log to read: its name in `certstream logs`, or a part of it that no other has
+    /// log to read: its name in `certstream logs`, a part of it that no other has, or its URL
     #[argh(option)]
     pub log: String,
     /// first entry: an index, a time, a date, or `beginning`

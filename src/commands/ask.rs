@@ -92,7 +92,14 @@ pub fn report(options: &cli::Report) -> Result<ExitCode> {
     let database = options.database.as_ref().unwrap_or(&config.database.filename);
     let connection = store::open_read_only(database)?;
     let mut text = Vec::new();
-    report::report(&connection, database, &mut text)?;
+    // What is shown is to be run where this was.
+    let mut words = String::new();
+    for (option, file) in [("--config", &options.config), ("--database", &options.database)] {
+        if let Some(file) = file.as_ref().and_then(|file| report::quoted(file.to_str()?)) {
+            words.push_str(&format!(" {option} {file}"));
+        }
+    }
+    report::report(&connection, database, &words, &mut text)?;
     show(&String::from_utf8_lossy(&text))?;
     Ok(ExitCode::Done)
 }

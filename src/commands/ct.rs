@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::batch::now_micros;
 use crate::cli;
 use crate::config::{Config, CtSource, LogListPlace, Start};
-use crate::ctlog::{Log, LogProtocol, Standing};
+use crate::ctlog::{Log, LogProtocol, Standing, place_of};
 use crate::error::{Error, ExitCode, Result};
 use crate::feed::ctlog::{self, Range, Settings};
 use crate::pipeline::Source;
@@ -111,6 +111,7 @@ pub fn backfill(options: &cli::Backfill) -> Result<ExitCode> {
         recording: None,
         console,
         observer: None,
+        healing: None,
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));
@@ -119,12 +120,18 @@ pub fn backfill(options: &cli::Backfill) -> Result<ExitCode> {
 
 /// The range that was asked for, of a log that is in the list.
 fn range(options: &cli::Backfill, settings: &Settings) -> Result<Range> {
+    let at = place_of(&options.log);
+    let is_it = |log: &Log| {
+        log.name.eq_ignore_ascii_case(&options.log)
+            || log.origin() == at
+            || log.reading_place() == at
+    };
     let matches = |log: &&Log| {
-        log.name.to_ascii_lowercase().contains(&options.log.to_ascii_lowercase())
-            || log.origin() == options.log
+        let name = log.name.to_ascii_lowercase();
+        is_it(log) || name.contains(&options.log.to_ascii_lowercase())
     };
     let found: Vec<&Log> = settings.list().logs.iter().filter(matches).collect();
-    let exact = found.iter().find(|log| log.name.eq_ignore_ascii_case(&options.log));
+    let exact = found.iter().find(|log| is_it(log));
     let log = match (exact, &found[..]) {
         (Some(log), _) | (None, [log]) => log,
         (None, []) => {

@@ -57,6 +57,7 @@ pub fn replay(options: &cli::Replay) -> Result<ExitCode> {
         recording: None,
         console,
         observer: None,
+        healing: None,
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));

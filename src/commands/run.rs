@@ -15,7 +15,7 @@ use crate::feed::MAX_NAMES;
 use crate::feed::recorder::Recording;
 use crate::matcher::Engine;
 use crate::observe::Observer;
-use crate::pipeline::{self, Outcome, Pipeline, SignalWatch, Source};
+use crate::pipeline::{self, Healing, Outcome, Pipeline, SignalWatch, Source};
 use crate::printer::Printer;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -50,6 +50,8 @@ pub struct Run {
     pub console: Console,
     /// Where metrics and health are served, bound.
     pub observer: Option<Observer>,
+    /// What is fetched where a feed has missed it.
+    pub healing: Option<Healing>,
 }
 
 /// How matches are shown.
@@ -105,6 +107,7 @@ impl Run {
             stop,
             console: self.console.clone(),
             observer: self.observer,
+            healing: self.healing,
         }
         .run();
         self.console.finish();

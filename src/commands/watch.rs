@@ -15,7 +15,7 @@ use crate::export::{self, Filter, Target};
 use crate::feed::recorder::Recording;
 use crate::feed::{certstream, ctlog};
 use crate::observe::Observer;
-use crate::pipeline::Source;
+use crate::pipeline::{Healing, Source};
 use crate::store::{self, Store};
 
 use super::run::{Run, Show, summary};
@@ -70,6 +70,10 @@ pub fn watch(options: &cli::Watch, capture: Option<(&Path, bool)>) -> Result<Exi
         recording,
         console,
         observer,
+        healing: config
+            .heal
+            .enabled
+            .then(|| Healing { ct: config.ct.clone(), max_entries: config.heal.max_entries }),
     }
     .run()?;
     log::info!("{}", summary(&finished.stats));
@@ -167,7 +171,8 @@ fn servers(config: &Config) -> Result<Vec<certstream::Settings>> {
             Some(origin) => error.written_at(origin),
             None => error,
         };
-        let settings = settings(server).map_err(placed)?;
+        let mut settings = settings(server).map_err(placed)?;
+        settings.timings.settle_after = config.heal.settle_after;
         for warning in settings.warnings() {
             log::warn!("{warning}");
         }

@@ -133,12 +133,16 @@ impl Log {
     /// static-ct-api log the submission prefix, under which it signs.
     #[must_use]
     pub fn origin(&self) -> &str {
-        let url = match &self.protocol {
+        place_of(match &self.protocol {
             LogProtocol::Rfc6962 { url } => url,
             LogProtocol::Tiled { submission_url, .. } => submission_url,
-        };
-        let origin = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-        origin.trim_end_matches('/')
+        })
+    }
+
+    /// [`url`](Self::url) without scheme and final slash: the origin, but of a static-ct-api log.
+    #[must_use]
+    pub fn reading_place(&self) -> &str {
+        place_of(self.url())
     }
 
     /// Where the log is read: its URL, or its monitoring prefix.
@@ -149,6 +153,13 @@ impl Log {
             LogProtocol::Tiled { monitoring_url, .. } => monitoring_url,
         }
     }
+}
+
+/// A URL without its scheme and final slash.
+#[must_use]
+pub fn place_of(url: &str) -> &str {
+    let place = url.split_once("://").map_or(url, |(_, rest)| rest);
+    place.trim_end_matches('/')
 }
 
 /// A list that is none.

@@ -34,7 +34,7 @@ pub use entry_fault::EntryFault;
 pub use get_entries::{LeafFault, read_get_entries};
 pub use hash_tiles::{HashFault, HashTiles, Tiles};
 pub use key::{Key, SignatureFault};
-pub use list::{Interval, ListFault, Log, LogList, LogProtocol, Standing, State};
+pub use list::{Interval, ListFault, Log, LogList, LogProtocol, Standing, State, place_of};
 pub use merkle::{Frontier, Hash, leaf_hash, node_hash, root_of};
 pub use names_tile::{NamedEntry, NamesTileReader};
 pub use proof::{ConsistencyProof, ProofFault};

@@ -83,6 +83,10 @@ pub struct Summary {
     pub rows_dropped: u64,
     /// Pairs of domain and rule, of the whole database, that nobody could prove: the rule gave up.
     pub to_review: u64,
+    /// Entries of logs that certstream feeds missed in such gaps, at most.
+    pub entries_missed: u64,
+    /// Those among them that have been fetched since.
+    pub entries_fetched: u64,
     /// Entries of CT logs that were read, ever.
     pub log_entries: u64,
     /// Those among them that were proven to stand in their log's signed tree.
@@ -103,6 +107,12 @@ impl Summary {
         );
         if self.to_review > 0 {
             line.push_str(&format!("; {} matches gave up and await review", self.to_review));
+        }
+        if self.entries_missed > 0 {
+            let (all, fetched) = (self.entries_missed, self.entries_fetched);
+            line.push_str(&format!(
+                "; at most {all} log entries missed in them, {fetched} of those fetched since"
+            ));
         }
         if self.log_entries > 0 {
             let (all, verified) = (self.log_entries, self.log_entries_verified);
@@ -155,6 +165,7 @@ fn write_all(
     let selection = Selection::new(&snapshot, filter)?;
     (summary.gaps, summary.rows_dropped) = selection.missed()?;
     summary.to_review = selection.to_review()?;
+    (summary.entries_missed, summary.entries_fetched) = selection.missed_entries()?;
     (summary.log_entries, summary.log_entries_verified) = selection.log_entries()?;
     let domains = &mut summary.domains;
     match format {

@@ -137,7 +137,20 @@ impl<'a> Selection<'a> {
         let count = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
         self.connection.query_row(
             "SELECT count(*), ifnull(sum(rows_dropped), 0) FROM gaps
-             WHERE (?1 IS NULL OR ended IS NULL OR ended >= ?1) AND (?2 IS NULL OR started < ?2)",
+             WHERE log IS NULL AND (?1 IS NULL OR ended IS NULL OR ended >= ?1) AND (?2 IS NULL OR started < ?2)",
+            (self.filter.since, self.filter.until),
+            |row| Ok((count(row, 0)?, count(row, 1)?)),
+        )
+    }
+
+    /// How many entries of logs were missed in gaps that touch the asked span, at most, and how many
+    /// of those have been fetched since.
+    pub fn missed_entries(&self) -> rusqlite::Result<(u64, u64)> {
+        let count = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        self.connection.query_row(
+            "SELECT ifnull(sum(last_index - first_index + 1), 0),
+                 ifnull(sum(iif(closed IS NULL, 0, last_index - first_index + 1)), 0) FROM gaps
+             WHERE log IS NOT NULL AND (?1 IS NULL OR ended >= ?1) AND (?2 IS NULL OR started < ?2)",
             (self.filter.since, self.filter.until),
             |row| Ok((count(row, 0)?, count(row, 1)?)),
         )

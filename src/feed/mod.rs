@@ -9,17 +9,20 @@ mod back_off;
 pub mod capture;
 pub mod certstream;
 pub mod ctlog;
+mod ledger;
 mod outlets;
 pub mod recorder;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use crate::batch::{AHEAD, BatchSender, Closed, Content, GapEvent, now_micros};
+use crate::batch::{AHEAD, BatchSender, Closed, Content, Counted, GapEvent, Hole, now_micros};
 use crate::stats::FeedStats;
 pub use crate::update::MAX_NAMES;
 use crate::update::{Message, Parse, Scanned, Scanner, UpdateReader};
 
+pub use ledger::Ledger;
 pub use outlets::{Outlet, Outlets};
 
 /// One frame in so many is read by the judge, too, and compared: a server whose frames the scan
@@ -36,6 +39,8 @@ pub struct Intake {
     out: BatchSender,
     /// Frames received so far: how far this feed has been read.
     position: u64,
+    /// Which entries came; none where what is read is no stream of its own time.
+    ledger: Option<Ledger>,
 }
 
 impl Intake {
@@ -43,7 +48,8 @@ impl Intake {
     /// read before.
     #[must_use]
     pub fn new(stats: Arc<FeedStats>, out: BatchSender, position: u64) -> Self {
-        Self { reader: UpdateReader::default(), scanner: None, stats, out, position }
+        let reader = UpdateReader::default();
+        Self { reader, scanner: None, stats, out, position, ledger: None }
     }
 
     /// Lets the names be read as `parse` says.
@@ -56,6 +62,12 @@ impl Intake {
             self.scanner = Some(Scanner::default());
         }
         Ok(self)
+    }
+
+    /// Keeps `ledger` of what comes.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        Self { ledger: Some(ledger), ..self }
     }
 
     /// The feed's counters.
@@ -77,27 +89,35 @@ impl Intake {
         self.position += 1;
         self.stats.frames.add(1);
         self.stats.bytes.add(frame.len() as u64);
-        let Self { reader, scanner, stats, out, position } = self;
+        let Self { reader, scanner, stats, out, position, ledger } = self;
         let scanned = match scanner {
             Some(scanner) if stats.is_scan_trusted() => {
                 scanner.scan(frame).filter(|scanned| scanned.len() <= MAX_NAMES)
             }
             _ => None,
         };
+        // Where an entry stands is for the ledger alone; what the scan does not see the judge may.
+        let place = scanned.as_ref().filter(|_| ledger.is_some()).and_then(Scanned::place);
+        let scanned = scanned
+            .filter(|scanned| ledger.is_none() || place.is_some() || !scanned.is_certificate());
         if let Some(scanned) = &scanned
             && *position % SAMPLED != 0
         {
-            return take_scanned(stats, out, *position, frame, scanned);
+            let counted = ledger.as_mut().and_then(|ledger| ledger.count(place, stats));
+            return take_scanned(stats, out, *position, frame, scanned, counted.as_ref());
         }
         let mut agree = scanned.is_none();
         let outcome = reader.read(frame, |message| match message {
             Message::Update(names) => {
-                agree = scanned.is_none_or(|scanned| scanned.iter().eq(names.iter()));
+                agree = scanned.is_none_or(|scanned| {
+                    scanned.iter().eq(names.iter()) && (place.is_none() || place == names.place())
+                });
                 stats.updates.add(1);
                 note_seen(stats, names.seen());
                 let mut all = names.iter();
                 let read = all.by_ref().take(MAX_NAMES).inspect(|_| stats.names.add(1));
-                let pushed = out.push(*position, frame, read);
+                let counted = ledger.as_mut().and_then(|ledger| ledger.count(names.place(), stats));
+                let pushed = push(out, *position, frame, read, counted.as_ref());
                 stats.surplus_names.add(all.count() as u64);
                 pushed
             }
@@ -142,6 +162,8 @@ impl Intake {
         detail: String,
     ) -> Result<(), Closed> {
         self.stats.gaps.add(1);
+        let holes = self.ledger.as_mut().map(|ledger| ledger.cut(at, reason));
+        self.note_missed(holes.unwrap_or_default())?;
         self.out.gap(GapEvent::Opened { at, reason, detail })
     }
 
@@ -152,6 +174,41 @@ impl Intake {
     pub fn close_gap(&mut self, at: i64) -> Result<(), Closed> {
         self.out.gap(GapEvent::Closed { at })
     }
+
+    /// It is `now`: to be told before each frame. What is known to be missed by now is reported.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn tick(&mut self, now: Instant) -> Result<(), Closed> {
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        ledger.tick(now);
+        let holes = ledger.settled();
+        self.note_missed(holes)
+    }
+
+    /// When [`tick`](Self::tick) is to be called at the latest, though nothing has come.
+    fn next_look(&self) -> Option<Instant> {
+        self.ledger.as_ref()?.next_look()
+    }
+
+    /// Reports what is missed as far as that can be told, and hands over what has been taken in:
+    /// the feed is ending.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn finish(&mut self) -> Result<(), Closed> {
+        let holes = self.ledger.as_mut().map(Ledger::settle_all);
+        self.note_missed(holes.unwrap_or_default())?;
+        self.flush()
+    }
+
+    fn note_missed(&mut self, holes: Vec<Hole>) -> Result<(), Closed> {
+        if holes.is_empty() {
+            return Ok(());
+        }
+        self.stats.missed.add(holes.iter().map(|hole| hole.last - hole.first + 1).sum());
+        self.out.gap(GapEvent::Missed(holes))
+    }
 }
 
 /// Takes in a frame whose names the scan has found.
@@ -161,6 +218,7 @@ fn take_scanned(
     position: u64,
     frame: &[u8],
     scanned: &Scanned<'_>,
+    counted: Option<&Counted<'_>>,
 ) -> Result<(), Closed> {
     stats.updates.add(1);
     stats.scanned.add(1);
@@ -170,7 +228,21 @@ fn take_scanned(
     if out.is_empty() {
         note_seen(stats, scanned.seen());
     }
-    out.push(position, frame, scanned.iter())
+    push(out, position, frame, scanned.iter(), counted)
+}
+
+/// Hands on a certificate, counted or not.
+fn push<'n>(
+    out: &mut BatchSender,
+    position: u64,
+    frame: &[u8],
+    names: impl Iterator<Item = &'n str>,
+    counted: Option<&Counted<'_>>,
+) -> Result<(), Closed> {
+    match counted {
+        Some(counted) => out.push_counted(position, frame, names, counted),
+        None => out.push(position, frame, names),
+    }
 }
 
 /// Notes when a server has seen an entry, if it is the newest one.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::batch::{Applied, Batch, BatchSender, Content, Frames, Origin, Recorder};
+use crate::batch::{Applied, Batch, BatchSender, Content, CoverageHead, Frames, Origin, Recorder};
 use crate::error::{Error, Result};
 use crate::stats::{FeedStats, Feeds, RecorderStats};
 
@@ -27,6 +27,8 @@ pub struct Outlets {
     /// How far each feed that ever was is stored, by name. Of a feed that begins while the run
     /// goes on too: nobody else moves its position.
     pub positions: HashMap<String, Applied>,
+    /// How far each certstream feed had received each log, by name.
+    pub coverage: HashMap<String, Vec<CoverageHead>>,
 }
 
 /// A feed's output end.
@@ -38,6 +40,8 @@ pub struct Outlet {
     pub stats: Arc<FeedStats>,
     /// How far it is stored; none when it has never been.
     pub applied: Option<Applied>,
+    /// How far it had received each log; empty of other feeds than certstream.
+    pub coverage: Vec<CoverageHead>,
 }
 
 impl Outlets {
@@ -68,6 +72,7 @@ impl Outlets {
             last_position: last.position,
         };
         let out = BatchSender::new(origin, self.batches.clone(), self.empties.clone(), recorder);
-        Ok(Outlet { out, stats, applied })
+        let coverage = self.coverage.get(name).cloned().unwrap_or_default();
+        Ok(Outlet { out, stats, applied, coverage })
     }
 }

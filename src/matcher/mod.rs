@@ -34,7 +34,7 @@ pub use proof::{Called, Miss, Proof};
 pub use sender::MatchedSender;
 
 use crate::backlog::Backlog;
-use crate::batch::{self, AHEAD, Batch, Content};
+use crate::batch::{self, AHEAD, Batch, Content, Coverage};
 use crate::ctlog::{self, LogName};
 use crate::domain;
 use crate::matched::{Hit, Matched, MatchedDomain, Source};
@@ -131,6 +131,7 @@ impl Matcher {
             received: batch.received,
             gap: batch.gap.clone(),
             reading: batch.reading.clone(),
+            coverage: Coverage::of(&batch.coverage),
             ..Matched::default()
         };
         self.block.fill(batch, &self.stats);

@@ -103,7 +103,7 @@ impl MatchedSender {
 
     fn merge(&self, mut before: Matched, after: Matched) -> Matched {
         self.backlog.subtract(after.bytes);
-        before.extend_by(&after);
+        before.extend_by(after);
         before
     }
 

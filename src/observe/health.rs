@@ -49,7 +49,9 @@ impl Health {
     /// One live feed is enough: of forty logs some are always down, and that is for an alert on
     /// `certstream_feed_live`, not for a restart of the whole.
     fn feeds(&self) -> (bool, Value) {
-        let feeds = self.0.stats.feeds.all();
+        let mut feeds = self.0.stats.feeds.all();
+        // What reads the past says nothing about the present.
+        feeds.retain(|feed| !feed.recorded.load(Ordering::Relaxed));
         let (live, down): (Vec<_>, Vec<_>) =
             feeds.iter().partition(|feed| feed.live.load(Ordering::Relaxed));
         let down: Vec<&str> = down.iter().map(|feed| feed.name.as_str()).collect();

@@ -71,7 +71,7 @@ impl Collector for Scrape {
 impl Scrape {
     fn feeds(&self, out: &mut Out<'_, '_>) -> fmt::Result {
         type Count = (&'static str, &'static str, fn(&FeedStats) -> u64);
-        let counts: [Count; 11] = [
+        let counts: [Count; 15] = [
             ("frames", "Frames and log entries received, of every kind", |f| f.frames.get()),
             ("received_bytes", "Bytes of frames received", |f| f.bytes.get()),
             ("certificates", "Certificate updates read", |f| f.updates.get()),
@@ -88,6 +88,20 @@ impl Scrape {
             ("surplus_names", "Names left unread, their certificates having too many", |f| {
                 f.surplus_names.get()
             }),
+            ("indexes", "Entries of logs received by certstream feeds, each counted once", |f| {
+                f.indexes.get()
+            }),
+            ("index_span", "Entries of those logs from the first to the last received", |f| {
+                f.index_span.get()
+            }),
+            ("unindexed", "Certificates whose index is missing or cannot be told", |f| {
+                f.without_index.get()
+            }),
+            (
+                "missed_entries",
+                "Entries missed while a certstream feed was not read, at most",
+                |f| f.missed.get(),
+            ),
             ("unreadable_entries", "Log entries that could not be read", |f| f.unreadable.get()),
             ("reconnects", "Connections made after the first", |f| f.reconnects.get()),
             ("gaps", "Spans in which a feed was not read, by feed", |f| f.gaps.get()),
@@ -124,7 +138,8 @@ impl Scrape {
             feeds.iter().filter_map(|feed| {
                 let size = feed.tree_size.load(Ordering::Relaxed);
                 let position = feed.position.load(Ordering::Relaxed);
-                (size > 0).then(|| ([("feed", feed.name.as_str())], size, position))
+                let follows = size > 0 && !feed.recorded.load(Ordering::Relaxed);
+                follows.then(|| ([("feed", feed.name.as_str())], size, position))
             })
         };
         let sizes = logs().map(|(labels, size, _)| (labels, size as f64));

@@ -27,19 +27,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::backlog::Backlog;
-use crate::batch::{Batch, Content, Frames, TreeHead};
+use crate::batch::{Batch, Content, CoverageHead, Frames, TreeHead};
+use crate::config::Ct;
 use crate::console::Console;
 use crate::cores::{CoreList, Pins};
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
-use crate::feed::{Intake, Outlets, capture, certstream, ctlog};
+use crate::feed::{Intake, Ledger, Outlets, capture, certstream, ctlog};
 use crate::matcher::{Engine, MatchedSender, Matcher};
 use crate::observe::{Observer, Seen};
 use crate::printer::Printer;
 use crate::record::Record;
 use crate::stats::{MatcherStats, RecorderStats, Stats};
 use crate::stop::Stop;
-use crate::store::{Announce, Store, Unverified, Writer};
+use crate::store::{Announce, Holes, Store, Unverified, Writer};
 use crate::update::Parse;
 
 use crew::{Crew, OnError, Worker};
@@ -90,17 +91,21 @@ impl Source {
     /// What it takes to read the source until it ends or the stop is requested.
     fn reading(self, outlets: &Arc<Outlets>, shared: &Shared) -> Result<Reading> {
         let (name, can_wait) = (self.name(), self.can_wait());
-        let intake = || -> Result<Intake> {
+        let intake = || -> Result<(Intake, Vec<CoverageHead>)> {
             let outlet = outlets.open(&name, can_wait, Content::Updates)?;
             let position = outlet.applied.unwrap_or_default().position;
-            Intake::new(outlet.stats, outlet.out, position)
+            let intake = Intake::new(outlet.stats, outlet.out, position)
                 .parsing(shared.parse)
-                .map_err(|_closed| Error::failed("the matchers ended before the feeds began"))
+                .map_err(|_closed| Error::failed("the matchers ended before the feeds began"))?;
+            Ok((intake, outlet.coverage))
         };
         let shared = shared.clone();
         Ok(match self {
             Self::Certstream(servers) => {
-                let intake = intake()?;
+                let (intake, heads) = intake()?;
+                // All servers of a feed are given the same time.
+                let settle_after = servers[0].timings.settle_after;
+                let intake = intake.with_ledger(Ledger::new(heads, settle_after));
                 Box::new(move || certstream::run(&servers, intake, &shared.stop))
             }
             Self::CtLogs(settings) => {
@@ -109,13 +114,14 @@ impl Source {
                     tree_heads: Arc::clone(&shared.tree_heads),
                     given_up: Arc::clone(&shared.given_up),
                     left: left_to_verify(shared.database.clone()),
+                    protocols: Arc::clone(&shared.protocols),
                     backlog: Arc::clone(&shared.backlog),
                     stop: Arc::clone(&shared.stop),
                 };
                 Box::new(move || ctlog::run(*settings, &around))
             }
             Self::Captures { paths, rate } => {
-                let intake = intake()?;
+                let (intake, _) = intake()?;
                 Box::new(move || {
                     let progress = |bytes| shared.console.progress(bytes);
                     capture::run(&paths, rate, intake, &shared.backlog, &shared.stop, progress)
@@ -141,6 +147,8 @@ struct Shared {
     tree_heads: Arc<HashMap<String, TreeHead>>,
     /// The CT logs that were given up before their end, by feed: at which entry.
     given_up: Arc<HashMap<String, u64>>,
+    /// What the CT logs are asked with, whoever asks.
+    protocols: Arc<ctlog::Protocols>,
     /// The database file, for a reader.
     database: PathBuf,
 }
@@ -157,6 +165,28 @@ fn left_to_verify(database: PathBuf) -> ctlog::Left {
         };
         reader.left(log_url, limit)
     }))
+}
+
+/// Tells a healer which holes are open, likewise.
+fn open_holes(database: PathBuf) -> ctlog::Holes {
+    let reader = Mutex::new(None);
+    ctlog::Holes(Box::new(move |most| {
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = match &mut *reader {
+            Some(reader) => reader,
+            none => none.insert(Holes::open(&database)?),
+        };
+        reader.open_ones(most)
+    }))
+}
+
+/// What is fetched of the logs where a certstream feed has missed it.
+#[derive(Debug)]
+pub struct Healing {
+    /// How the logs are asked, and where their list is.
+    pub ct: Ct,
+    /// Entries that a hole may have.
+    pub max_entries: u64,
 }
 
 /// Everything a run needs, ready to start.
@@ -188,6 +218,8 @@ pub struct Pipeline {
     pub console: Console,
     /// Where metrics and health are served; none serves nothing.
     pub observer: Option<Observer>,
+    /// What is fetched where a feed has missed it; none: nothing.
+    pub healing: Option<Healing>,
 }
 
 /// What is left of a run.
@@ -224,6 +256,7 @@ impl Pipeline {
             console: self.console,
             tree_heads: Arc::new(self.store.tree_heads()?),
             given_up: Arc::new(self.store.given_up()?),
+            protocols: Arc::default(),
             database: self.store.file().to_path_buf(),
         };
         let mut crew = Crew::new(Arc::clone(&shared.stop));
@@ -239,6 +272,7 @@ impl Pipeline {
 
         let positions = self.store.positions()?;
         let check = start_check(&crew, &shared, &self.store)?;
+        let coverage = self.store.coverage_heads()?;
         // A socket goes on while the reader of stdout sleeps; a capture can wait for it.
         let wait = self.sources.iter().all(Source::can_wait);
         let (announce, printer) =
@@ -250,16 +284,20 @@ impl Pipeline {
         // Only the matchers hold these from here on: their end closes the channels.
         drop((batches, matched_in, empties));
         let (recorded, recorder) = start_recorder(&crew, self.recording)?;
-        let outlets = Outlets {
+        let outlets = Arc::new(Outlets {
             batches: batches_in,
             empties: empties_out,
             recorded,
             feeds: Arc::clone(&shared.stats.feeds),
             positions,
-        };
-        let feeds = start_feeds(&crew, &shared, self.sources, outlets)?;
+            coverage,
+        });
+        let (alive, feeds_ended) = bounded::<()>(0);
+        let healer = start_healer(&crew, &shared, self.healing, &outlets, feeds_ended)?;
+        let feeds = start_feeds(&crew, &shared, self.sources, outlets, alive)?;
 
         crew.join_all(feeds);
+        crew.join_all(healer);
         let stopped = shared.stop.is_requested();
         crew.join_all(check);
         crew.join_all(recorder);
@@ -393,17 +431,45 @@ fn start_recorder(crew: &Crew, recording: Option<Recording>) -> Result<Recorded>
     Ok((Some((sender, stats)), Some(worker)))
 }
 
+fn start_healer(
+    crew: &Crew,
+    shared: &Shared,
+    healing: Option<Healing>,
+    outlets: &Arc<Outlets>,
+    others: Receiver<()>,
+) -> Result<Option<Worker<()>>> {
+    let Some(Healing { ct, max_entries }) = healing else { return Ok(None) };
+    let healer = ctlog::Healer {
+        ct,
+        max_entries,
+        holes: open_holes(shared.database.clone()),
+        outlets: Arc::clone(outlets),
+        tree_heads: Arc::clone(&shared.tree_heads),
+        protocols: Arc::clone(&shared.protocols),
+        backlog: Arc::clone(&shared.backlog),
+        stop: Arc::clone(&shared.stop),
+        others,
+    };
+    crew.start("healer".to_owned(), OnError::GoOn, move || healer.run()).map(Some)
+}
+
+/// `alive` is closed once all of them have ended.
 fn start_feeds(
     crew: &Crew,
     shared: &Shared,
     sources: Vec<Source>,
-    outlets: Outlets,
+    outlets: Arc<Outlets>,
+    alive: Sender<()>,
 ) -> Result<Vec<Worker<()>>> {
-    let outlets = Arc::new(outlets);
     let mut feeds = Vec::with_capacity(sources.len());
     for (index, source) in sources.into_iter().enumerate() {
         let reading = pinned(&shared.pins.feeds, source.reading(&outlets, shared)?);
-        feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, reading)?);
+        let alive = alive.clone();
+        let work = move || {
+            let _alive = alive;
+            reading()
+        };
+        feeds.push(crew.start(format!("feed-{index}"), OnError::GoOn, work)?);
     }
     Ok(feeds)
 }

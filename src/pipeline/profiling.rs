@@ -35,6 +35,7 @@ pub fn profile(paths: Vec<PathBuf>, engine: Arc<Engine>) -> Result<Profile> {
         recorded: None,
         feeds: Arc::default(),
         positions: HashMap::new(),
+        coverage: HashMap::new(),
     };
     let source = Source::Captures { paths: Vec::new(), rate: None };
     let outlet = outlets.open(&source.name(), source.can_wait(), Content::Updates)?;

@@ -37,6 +37,23 @@ INSERT INTO gaps (run_id, feed, started, ended, reason, detail, rows_dropped)
         '502' || char(27, 10) || 'Bad Gateway', 0 FROM clock;
 INSERT INTO refused VALUES (1, 'wss://ct.example/', 'not JSON', 1200), (4, 'wss://ct.example/', 'not JSON', 34),
     (4, 'wss://ct.example/', 'too large', 1);
+INSERT INTO gaps (run_id, feed, started, ended, reason, detail, log, log_name, first_index,
+    last_index, closed)
+    SELECT 1, 'wss://ct.example/', now, now, 'disconnected', '', 'log.example/a', '', 1, 150, NULL
+        FROM clock
+    UNION ALL SELECT 1, 'wss://ct.example/', now, now, 'disconnected', '', 'log.example/a', '',
+        201, 210, 7 FROM clock;
+INSERT INTO feed_logs VALUES (1, 'wss://ct.example/', 'log.example/a', 'A'),
+    (2, 'wss://ct.example/', 'log.example/b', ''), (3, 'wss://ct.example/', '', '');
+-- A week and more ago, then yesterday 100 to 150 without one, then 151 to 350 without 50 of them.
+INSERT INTO coverage
+    SELECT now - now % minute - 20000 * minute, 1, 1, 9, 9 FROM clock
+    UNION ALL SELECT now - now % minute - 1000 * minute, 1, 100, 130, 30 FROM clock
+    UNION ALL SELECT now - now % minute - 900 * minute, 1, 131, 150, 20 FROM clock
+    UNION ALL SELECT now - now % minute - 9 * minute, 1, 171, 300, 100 FROM clock
+    UNION ALL SELECT now - now % minute - 8 * minute, 1, 301, 350, 50 FROM clock
+    UNION ALL SELECT now - now % minute - 8 * minute, 2, 7, 9, 3 FROM clock
+    UNION ALL SELECT now - now % minute - 8 * minute, 3, NULL, NULL, 12 FROM clock;
 INSERT INTO positions (feed, sequence, position, updated) SELECT 'wss://ct.example/', 9, 1234567, now - 6 * minute FROM clock;
 ";
 
@@ -79,12 +96,27 @@ Missed
     wss://ct.example/  disconnected  3     12 min 0 s  0             1
   open since, unless the run ended uncleanly meanwhile
     2026-11-24T09:40:00Z  wss://ct.example/  disconnected  502\u{1b}\u{a}Bad Gateway
+  entries of the logs that certstream feeds missed in gaps
+    feed               holes  entries, at most  fetched since  holes open
+    wss://ct.example/  2      160               10             1
+  holes that are open; a watch closes those of up to heal.max_entries by itself
+    since                 feed               entries  what closes it
+    2026-11-24T09:45:00Z  wss://ct.example/  150      certstream backfill --log log.example/a --from 1 --to 151 --config c.yaml
   refused, and so neither matched nor stored
     feed               reason     count  runs
     wss://ct.example/  not JSON   1,234  2
     wss://ct.example/  too large  1      1
   not counted, because no client can see it: a certstream server may itself have skipped
     certificates, when it fell behind a log or held this client for too slow
+
+Coverage of the certstream feeds, by the indexes that certificates bear
+    feed               day         logs  received  not received  coverage  without index
+    wss://ct.example/  2026-11-23  1     50        1             98.03 %   0
+    wss://ct.example/  2026-11-24  2     153       50            75.36 %   12
+  not received is an upper bound: a server that leaves out duplicates, or reads a log in parts,
+    makes holes that are none
+  without index: from a domains-only stream, or an index too far from all others; what is
+    missing among those cannot be known
 
 Positions (how far each feed is stored, in its own unit)
     feed               position   stored
@@ -106,7 +138,7 @@ fn database(rows: &str) -> (tempfile::TempDir, PathBuf, Connection) {
 fn says_what_was_found_and_what_was_missed() {
     let (_folder, file, connection) = database(ROWS);
     let size = fs::metadata(&file).unwrap().len();
-    let text = report_at(&connection, &file, NOW).unwrap();
+    let text = report_at(&connection, &file, " --config c.yaml", NOW).unwrap();
     let file_line = format!("{}: {}", file.display(), bytes(size));
     // Half of it each day: the first run began two days before.
     let text = text.replace(&format!("grew by {} a day", bytes(size / 2)), "grew by HALF a day");
@@ -116,7 +148,7 @@ fn says_what_was_found_and_what_was_missed() {
 #[test]
 fn an_empty_database_has_a_report_too() {
     let (_folder, file, connection) = database("");
-    let text = report_at(&connection, &file, NOW).unwrap();
+    let text = report_at(&connection, &file, " --config c.yaml", NOW).unwrap();
     for line in ["Runs\n  none yet\n", "  0 domains\n", "  nothing was watched yet\n"] {
         assert!(text.contains(line), "{text}");
     }
@@ -130,7 +162,7 @@ fn a_run_that_ended_well_leaves_a_span_until_now() {
         "INSERT INTO runs (started, ended, version, command, rules, rules_hash, outcome)
              VALUES (1795427100000000, 1795502700000000, '0.1.0', 'watch', 1, x'00', 'done')",
     );
-    let text = report_at(&connection, &file, NOW).unwrap();
+    let text = report_at(&connection, &file, " --config c.yaml", NOW).unwrap();
     assert!(text.contains("  3 h 0 min since the last run ended, at 2026-11-24T06:45:00Z\n"));
 }
 
@@ -143,7 +175,7 @@ fn only_so_many_runs_and_open_gaps_are_listed() {
          INSERT INTO gaps (run_id, feed, started, reason, detail)
              SELECT 25, 'feed ' || id, 1, 'disconnected', printf('%.*c', 500, 'x') FROM runs",
     );
-    let text = report_at(&connection, &file, NOW).unwrap();
+    let text = report_at(&connection, &file, " --config c.yaml", NOW).unwrap();
     assert!(text.contains("v16.\n") && !text.contains("v15."), "{text}");
     assert!(text.contains("    and 5 more\n"), "{text}");
     assert!(text.contains(&format!(" {}…\n", "x".repeat(100))), "{text}");
@@ -152,7 +184,7 @@ fn only_so_many_runs_and_open_gaps_are_listed() {
 #[test]
 fn what_cannot_be_read_is_named_with_a_remedy() {
     let (_folder, file, connection) = database("DROP TABLE gaps");
-    let error = report(&connection, &file, &mut Vec::new()).unwrap_err().to_string();
+    let error = report(&connection, &file, "", &mut Vec::new()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}: cannot read the database: ", file.display())));
     assert!(error.contains("no such table: gaps") && error.contains("remedy: "), "{error}");
 }
@@ -162,9 +194,9 @@ fn a_reader_that_leaves_is_no_error_and_a_full_disk_is() {
     let (_folder, file, connection) = database("");
     let (reader, mut writer) = io::pipe().unwrap();
     drop(reader);
-    report(&connection, &file, &mut writer).unwrap();
+    report(&connection, &file, "", &mut writer).unwrap();
     let mut full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let error = report(&connection, &file, &mut full).unwrap_err().to_string();
+    let error = report(&connection, &file, "", &mut full).unwrap_err().to_string();
     assert!(error.contains("cannot write the report: No space left"), "{error}");
 }
 
@@ -195,7 +227,7 @@ fn says_how_much_of_the_logs_is_verified() {
          INSERT INTO unverified VALUES ('a', 1, 1, 0), ('a', 2, 1, 0), ('a', 3, 1, 1);",
     );
     let mut text = Vec::new();
-    report(&connection, &file, &mut text).unwrap();
+    report(&connection, &file, "", &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     for line in [
         "  520 of 2,000 entries were proven to stand in their log's signed tree (26 %)",

@@ -73,6 +73,14 @@ pub struct FeedStats {
     pub unknown: Counter,
     /// Frames refused, by reason.
     pub refused: [Counter; FrameFault::ALL.len()],
+    /// Of a certstream feed: entries of logs that came, each counted once.
+    pub indexes: Counter,
+    /// Entries that those logs have from the first to the last of them, in this run.
+    pub index_span: Counter,
+    /// Certificates whose index is missing or cannot be told.
+    pub without_index: Counter,
+    /// Entries, at most, that were missed while the feed was not read.
+    pub missed: Counter,
     /// Entries of a log that could not be read.
     pub unreadable: Counter,
     /// Of a log: entries in its newest tree. Written by the feed.

@@ -10,7 +10,7 @@ use super::merge::{Domain, Hit, Merged};
 use super::run::Run;
 use super::upsert::{StoredDomain, Upserts};
 use super::waiting::Waiting;
-use super::{gap, integer, position, refused, unverified};
+use super::{coverage, gap, integer, position, refused, unverified};
 use crate::domain::registered_domain;
 use crate::record::Record;
 use crate::rule::RuleIndex;
@@ -57,6 +57,7 @@ pub(super) fn apply(
     for (feed, progress) in feeds.iter().zip(&waiting.progress) {
         if let Some(progress) = progress {
             position::write(connection, feed, progress)?;
+            coverage::write(connection, feed, &progress.coverage)?;
         }
     }
     Ok(outcome)

@@ -4,11 +4,12 @@
 //! itself, so that a transaction tried again needs nothing undone in memory.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use rusqlite::Connection;
 
 use super::integer;
-use crate::batch::GapEvent;
+use crate::batch::{GapEvent, Hole, LogKeys};
 use crate::matched::Matched;
 
 /// Reason of the gap that holds rows dropped because the backlog was full.
@@ -83,6 +84,21 @@ pub(super) fn write(
             )?
             .execute((run, feed, at, reason, detail, integer(*first), last.map(integer)))
             .map(drop),
+        GapChange::Feed(GapEvent::Missed(holes)) => {
+            holes.iter().try_for_each(|hole| miss(connection, run, feed, hole))
+        }
+        GapChange::Feed(GapEvent::Filling { gap }) => connection
+            // The feed's position is that of one gap alone.
+            .prepare_cached(
+                "UPDATE gaps SET filled_by = iif(id = ?2, ?1, NULL)
+                 WHERE closed IS NULL AND first_index IS NOT NULL
+                     AND (id = ?2 OR filled_by = ?1)",
+            )?
+            .execute((feed, gap))
+            .map(drop),
+        GapChange::Feed(GapEvent::Filled { at, log, first, end }) => {
+            fill(connection, feed, *at, log, *first..*end)
+        }
         GapChange::Dropped { at, rows } => {
             let added = connection
                 .prepare_cached(
@@ -104,6 +120,46 @@ pub(super) fn write(
             .execute((at, run, feed, BACKLOG_FULL))
             .map(drop),
     }
+}
+
+fn miss(connection: &Connection, run: i64, feed: &str, hole: &Hole) -> rusqlite::Result<()> {
+    let Hole { log, first, last, from, to, reason } = hole;
+    let (key, name) = (&*log.key, &*log.name);
+    let (first, last) = (integer(*first), integer(*last));
+    connection
+        .prepare_cached(
+            "INSERT INTO gaps (run_id, feed, started, ended, reason, detail, log, log_name,
+                 first_index, last_index)
+             VALUES (?1, ?2, ?3, max(?3, ?4), ?5, '', ?6, ?7, ?8, ?9)",
+        )?
+        .execute((run, feed, from, to, reason, key, name, first, last))
+        .map(drop)
+}
+
+/// Closes the gaps that lie within what `feed` has read of a log. Of entries that could not be read,
+/// those stay open that it could not read either.
+fn fill(
+    connection: &Connection,
+    feed: &str,
+    at: i64,
+    log: &LogKeys,
+    indexes: Range<u64>,
+) -> rusqlite::Result<()> {
+    let LogKeys { urls: [submission, monitoring], name } = log;
+    let [follows, heals] = ["log", "heal"].map(|feed| format!("{feed} {submission}"));
+    let (first, end) = (integer(indexes.start), integer(indexes.end));
+    connection
+        .prepare_cached(
+            "UPDATE gaps AS gap SET closed = ?1, filled_by = ?2
+             WHERE closed IS NULL AND first_index >= ?3 AND last_index < ?4
+                 AND (log IN (?5, ?6, ?7) OR log_name = ?7 OR feed IN (?8, ?9))
+                 AND NOT (log IS NULL AND EXISTS (
+                     SELECT 1 FROM gaps AS again WHERE again.feed = ?2 AND again.id >= gap.id
+                         AND again.first_index <= gap.last_index
+                         AND again.last_index >= gap.first_index))",
+        )?
+        .execute((at, feed, first, end, submission, monitoring, name, follows, heals))
+        .map(drop)
 }
 
 /// The logs that were let go with entries unread, by feed: the first of them.

@@ -15,8 +15,10 @@ mod announce;
 mod apply;
 mod backup;
 mod check;
+mod coverage;
 mod fault;
 mod gap;
+mod holes;
 mod lock;
 mod merge;
 mod open;
@@ -41,7 +43,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::batch::{Applied, TreeHead};
+use crate::batch::{Applied, CoverageHead, TreeHead};
 use crate::error::Result;
 use fault::Fault;
 use run::Run;
@@ -50,6 +52,7 @@ pub use announce::Announce;
 pub use backup::backup;
 pub use check::Check;
 pub use fault::free_bytes;
+pub use holes::Holes;
 pub use lock::{Lock, lock, lock_backfill};
 pub use open::open_read_only;
 pub use position::log_entries;
@@ -132,6 +135,15 @@ impl Store {
     pub fn given_up(&self) -> Result<HashMap<String, u64>> {
         gap::unread(&self.connection)
             .map_err(|error| Fault::new("read the gaps", error).into_error(&self.file))
+    }
+
+    /// How far every certstream feed had received each log, by feed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn coverage_heads(&self) -> Result<HashMap<String, Vec<CoverageHead>>> {
+        coverage::heads(&self.connection)
+            .map_err(|error| Fault::new("read the coverage", error).into_error(&self.file))
     }
 
     /// How far the feed called `feed` is stored.

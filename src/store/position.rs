@@ -58,7 +58,7 @@ pub(super) fn write(
     feed: &str,
     progress: &Progress,
 ) -> rusqlite::Result<()> {
-    let Progress { applied, reading } = progress;
+    let Progress { applied, reading, .. } = progress;
     let now = now_micros();
     let newest = reading.newest.map(|millis| integer(millis.saturating_mul(1000)));
     connection

@@ -10,7 +10,7 @@ pub const APPLICATION_ID: i32 = 0x4354_7374;
 
 /// The statements that make version `n` from version `n - 1`, at index `n - 1`. Each runs in a
 /// transaction of its own that also sets `user_version`. Append; never edit what has shipped.
-pub const STEPS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
+pub const STEPS: [&str; 7] = [V1, V2, V3, V4, V5, V6, V7];
 
 /// The version this build writes.
 pub const VERSION: i32 = STEPS.len() as i32;
@@ -237,4 +237,43 @@ const V6: &str = "
 -- Of brand rules: edits between the brand and what stands for it in the domain; `technique` says
 -- which. Both are NULL for other rules.
 ALTER TABLE matches ADD COLUMN distance INTEGER;
+";
+
+/// The loss ledger: which entries of which logs came, which were missed, and which of those have been
+/// fetched since.
+const V7: &str = "
+-- The logs that certstream feeds name. log: the URL without scheme and final slash, else the name.
+-- Empty for what bears no index, as all of a domains-only stream.
+CREATE TABLE feed_logs (
+    id INTEGER PRIMARY KEY,
+    feed TEXT NOT NULL,
+    log TEXT NOT NULL,
+    name TEXT NOT NULL,
+    UNIQUE (feed, log)
+) STRICT;
+
+-- What came of a log within a minute (its begin, by our clock): the lowest and the highest index,
+-- and how many, each counted once. Both indexes are NULL for what bears none. By minute first, so
+-- that what is written together stands together.
+CREATE TABLE coverage (
+    minute INTEGER NOT NULL,
+    feed_log INTEGER NOT NULL REFERENCES feed_logs (id),
+    lowest INTEGER,
+    highest INTEGER,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (minute, feed_log)
+) STRICT, WITHOUT ROWID;
+
+-- Of entries that a certstream feed missed while it was not read: their log, named as in feed_logs.
+-- first_index and last_index are theirs. NULL where the gap is one of the feed as a whole.
+ALTER TABLE gaps ADD COLUMN log TEXT;
+ALTER TABLE gaps ADD COLUMN log_name TEXT;
+
+-- When its entries had all been fetched after all, and by which feed; without a time that feed is
+-- at it. NULL where nothing has.
+ALTER TABLE gaps ADD COLUMN closed INTEGER;
+ALTER TABLE gaps ADD COLUMN filled_by TEXT;
+
+-- What is left to be fetched.
+CREATE INDEX gaps_to_fill ON gaps (first_index) WHERE first_index IS NOT NULL AND closed IS NULL;
 ";

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::gap::GapChange;
 use super::refused::Refusal;
-use crate::batch::{Applied, Reading};
+use crate::batch::{Applied, Coverage, Reading};
 use crate::matched::{Matched, Source};
 use crate::stats::FeedIndex;
 
@@ -29,6 +29,8 @@ pub(super) struct Progress {
     pub applied: Applied,
     /// Of a log: what has been read since the last transaction.
     pub reading: Reading,
+    /// Of a certstream feed: what has been received since the last transaction.
+    pub coverage: Coverage,
 }
 
 impl Progress {
@@ -41,6 +43,7 @@ impl Progress {
         self.reading.tree_head = next.tree_head.or(self.reading.tree_head.take());
         self.reading.no_names = next.no_names.or(self.reading.no_names);
         self.reading.fork = next.fork.or(self.reading.fork.take());
+        self.coverage.merge(std::mem::take(&mut matched.coverage));
     }
 }
 

@@ -80,7 +80,7 @@ impl Evidence {
         for (key, value) in members(data) {
             match key {
                 "update_type" => evidence.update_type = update_type(&value),
-                "cert_index" => evidence.cert_index = whole(&value).filter(|index| *index >= 0),
+                "cert_index" => evidence.cert_index = index(&value).map(u64::cast_signed),
                 "cert_link" => evidence.cert_link = text(&value).map(Into::into),
                 "seen" => evidence.seen = micros(&value),
                 "source" => evidence.read_source(&value),
@@ -126,6 +126,24 @@ pub(super) fn members<'t, 'f>(
     value: &Value<'t, 'f>,
 ) -> impl Iterator<Item = (&'f str, Value<'t, 'f>)> + use<'t, 'f> {
     value.as_object().into_iter().flat_map(|object| object.iter())
+}
+
+/// Index of an entry in its log: below 2^63.
+pub(super) fn index(value: &Value<'_, '_>) -> Option<u64> {
+    whole(value).and_then(|index| u64::try_from(index).ok())
+}
+
+/// URL and name of the log that is the source; empty where they are not given.
+pub(super) fn log<'f>(source: &Value<'_, 'f>) -> (&'f str, &'f str) {
+    let (mut url, mut name) = ("", "");
+    for (key, value) in members(source) {
+        match key {
+            "url" => url = text(&value).unwrap_or_default(),
+            "name" => name = text(&value).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    (url, name)
 }
 
 /// Source time in microseconds since the Unix epoch: servers write seconds with a fraction.

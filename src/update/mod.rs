@@ -63,6 +63,19 @@ pub enum Message<'f> {
 pub struct Names<'f> {
     list: Option<Array<'f, 'f>>,
     seen: Option<i64>,
+    place: Option<Place<'f>>,
+}
+
+/// Where an entry stands, by what the server says. At least one of the texts is not empty; both are
+/// the server's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'f> {
+    /// URL of the log; empty where it is not given.
+    pub log_url: &'f str,
+    /// Name of the log; empty where it is not given.
+    pub log_name: &'f str,
+    /// Index of the entry in the log.
+    pub index: u64,
 }
 
 impl<'f> Names<'f> {
@@ -76,6 +89,12 @@ impl<'f> Names<'f> {
     #[must_use]
     pub fn seen(&self) -> Option<i64> {
         self.seen
+    }
+
+    /// Where the entry stands; none where the server does not say, as in domains-only streams.
+    #[must_use]
+    pub fn place(&self) -> Option<Place<'f>> {
+        self.place
     }
 }
 
@@ -247,7 +266,8 @@ fn message<'t>(root: &Value<'t, 't>) -> Message<'t> {
     match message_parts(root) {
         (Some("certificate_update"), data) => Message::Update(certificate_names(data)),
         (Some("dns_entries"), data) => {
-            Message::Update(Names { list: data.and_then(|data| data.as_array()), seen: None })
+            let list = data.and_then(|data| data.as_array());
+            Message::Update(Names { list, seen: None, place: None })
         }
         (Some("heartbeat"), _) => Message::Heartbeat,
         _ => Message::Unknown,
@@ -255,13 +275,20 @@ fn message<'t>(root: &Value<'t, 't>) -> Message<'t> {
 }
 
 fn certificate_names<'t>(data: Option<Value<'t, 't>>) -> Names<'t> {
-    let mut names = Names { list: None, seen: None };
+    let mut names = Names { list: None, seen: None, place: None };
+    let (mut index, mut log) = (None, ("", ""));
     for (key, value) in data.iter().flat_map(members) {
         match key {
             "leaf_cert" => names.list = all_domains(&value),
             "seen" => names.seen = evidence::micros(&value),
+            "cert_index" => index = evidence::index(&value),
+            "source" => log = evidence::log(&value),
             _ => {}
         }
+    }
+    let (log_url, log_name) = log;
+    if log != ("", "") {
+        names.place = index.map(|index| Place { log_url, log_name, index });
     }
     names
 }

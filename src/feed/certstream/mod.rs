@@ -64,7 +64,7 @@ pub fn run(servers: &[Settings], intake: Intake, stop: &Stop) -> Result<()> {
     let outcome = feed.watch();
     feed.intake.stats().live.store(false, Ordering::Relaxed);
     // Nobody is left to hand over to, where this fails.
-    let _ = feed.intake.flush();
+    let _ = feed.intake.finish();
     outcome
 }
 

@@ -79,6 +79,7 @@ impl<'a, 's> Session<'a, 's> {
             return Err(Trouble::Stopped);
         }
         let now = Instant::now();
+        self.intake.tick(now)?;
         self.keep_sending(now)?;
         if now.duration_since(self.heard) >= self.timings.silent {
             return Err(Trouble::Stall { silent: self.timings.silent });
@@ -173,6 +174,7 @@ impl<'a, 's> Session<'a, 's> {
     /// When to look again though nothing has arrived.
     fn next_deadline(&self) -> Instant {
         let due = self.ping_due.min(self.heard + self.timings.silent);
+        let due = self.intake.next_look().map_or(due, |look| due.min(look));
         self.unsent_since.map_or(due, |since| due.min(since + self.timings.unread))
     }
 

@@ -48,6 +48,8 @@ pub struct Timings {
     pub refused: Duration,
     /// A connection on which certificates came for this long starts the pauses afresh.
     pub healthy: Duration,
+    /// How late an entry may come after others of its log, and still not be missed.
+    pub settle_after: Duration,
 }
 
 impl Default for Timings {
@@ -61,6 +63,7 @@ impl Default for Timings {
             longest_pause: Duration::from_secs(60),
             refused: Duration::from_secs(600),
             healthy: Duration::from_secs(60),
+            settle_after: Duration::from_secs(30),
         }
     }
 }

@@ -28,7 +28,7 @@ pub fn tree_sizes(settings: &Settings, logs: &[&Log]) -> Result<Vec<Result<u64, 
         Error::failed(format!("cannot open a pipe: {error}"))
             .remedy("raise the limit on open files (ulimit -n)")
     })?);
-    let mut protocols = Protocols::default();
+    let protocols = Protocols::default();
     let (answer, answers) = bounded(logs.len());
     for (place, log) in logs.iter().enumerate() {
         let mut protocol = protocols.of(log, settings, &stop);

@@ -23,6 +23,7 @@ use crate::stop::Stop;
 use super::bucket::Priority;
 use super::course::{Course, End, Protocol, Wish};
 use super::doubt::Doubt;
+use super::heal::keys;
 use super::intake::EntryIntake;
 use super::pace::Pace;
 use super::protocols::Protocols;
@@ -47,6 +48,8 @@ pub struct Surroundings {
     pub given_up: Arc<HashMap<String, u64>>,
     /// Tells what was matched by names alone.
     pub left: LeftToVerify,
+    /// What the logs are asked with.
+    pub protocols: Arc<Protocols>,
     /// The account of what is not committed.
     pub backlog: Arc<Backlog>,
     /// Ends it.
@@ -54,9 +57,9 @@ pub struct Surroundings {
 }
 
 /// What is left of a course that has ended.
-enum Ended<'a> {
+enum Ended {
     /// It can be resumed, should its log come back.
-    Resumable(Box<Course<'a>>),
+    Resumable(Box<Course>),
     /// Its log has broken its promise.
     Broken,
     /// For good: its range is read, or the run is ending.
@@ -67,10 +70,9 @@ struct Conductor<'scope, 'a> {
     scope: &'scope Scope<'scope, 'a>,
     settings: Settings,
     around: &'a Surroundings,
-    protocols: Protocols,
     /// By feed.
-    running: HashMap<String, Running<'scope, 'a>>,
-    ended: HashMap<String, Ended<'a>>,
+    running: HashMap<String, Running<'scope>>,
+    ended: HashMap<String, Ended>,
     /// The feeds of logs that are not in the list.
     unlisted: HashMap<String, EntryIntake>,
     verifying: HashMap<String, Verifying<'scope>>,
@@ -96,7 +98,6 @@ pub fn run(settings: Settings, around: &Surroundings) -> Result<()> {
             scope,
             settings,
             around,
-            protocols: Protocols::default(),
             running: HashMap::new(),
             ended: HashMap::new(),
             unlisted: HashMap::new(),
@@ -284,10 +285,11 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
     }
 
     /// Waits for the end of a course.
-    fn end(&mut self, name: String, course: Running<'scope, 'a>) {
-        let (course, outcome) = join(course.thread, &self.around.stop);
+    fn end(&mut self, name: String, course: Running<'scope>) {
+        let (mut course, outcome) = join(course.thread, &self.around.stop);
         if matches!(outcome, Ok(End::Read)) {
             log::info!("{name}: read to its end");
+            self.note_filled(&name, &mut course);
         }
         let ended = match outcome {
             Err(error) => {
@@ -296,9 +298,23 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
             }
             Ok(End::Stopped) => Ended::Over,
             Ok(_) if self.settings.range.is_some() => Ended::Over,
-            Ok(End::Read | End::Moved | End::Gone) => Ended::Resumable(Box::new(course)),
+            Ok(End::Read | End::Moved | End::Gone | End::Failed) => {
+                Ended::Resumable(Box::new(course))
+            }
         };
         self.ended.insert(name, ended);
+    }
+
+    /// A range that has been read closes the gaps within.
+    fn note_filled(&self, name: &str, course: &mut Course) {
+        let log = self.settings.list.logs.iter().find(|log| self.feed_name(log) == name);
+        let (Some(_), Some(log)) = (&self.settings.range, log) else { return };
+        let first = course.intake.stats().range_begin.load(Ordering::Relaxed);
+        let end = course.intake.position();
+        if first < end {
+            // Nobody is left to hand over to, where this fails.
+            let _ = course.intake.filled(Arc::new(keys(log)), first, end);
+        }
     }
 
     fn feed_name(&self, log: &Log) -> String {
@@ -313,7 +329,7 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
         let course = match self.ended.remove(&name) {
             Some(Ended::Resumable(mut course)) => {
                 log::info!("{name}: goes on from entry {}", course.intake.position());
-                course.protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+                course.protocol = self.around.protocols.of(log, &self.settings, &self.around.stop);
                 // What was matched by names alone is asked for by the place it was read at.
                 if self.settings.source == CtSource::Data
                     && course.intake.come_from(Arc::new(LogSource::of(log))).is_err()
@@ -338,7 +354,7 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
         self.begin_verifying(log)
     }
 
-    fn course(&mut self, name: &str, log: &Log) -> Result<Course<'a>> {
+    fn course(&mut self, name: &str, log: &Log) -> Result<Course> {
         let source = Arc::new(LogSource::of(log));
         let (start, end) = match &self.settings.range {
             Some(range) => (range.from, Some(range.to)),
@@ -355,7 +371,7 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
         // Where to begin is decided, and stored, with the first tree head: a gap before that has
         // stored a number, but no place.
         let known = self.around.tree_heads.get(name).cloned();
-        let mut protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        let mut protocol = self.around.protocols.of(log, &self.settings, &self.around.stop);
         let no_names = self.around.outlets.positions.get(name).and_then(|stored| stored.no_names);
         if let Protocol::Tiled(tiled) = &mut protocol
             && no_names.is_some_and(|found| now_micros() - found < PROBE_AGAIN)
@@ -377,7 +393,8 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
             end,
             wish: Arc::default(),
             let_go_after: self.settings.let_go_after,
-            stop: &self.around.stop,
+            in_background: false,
+            stop: Arc::clone(&self.around.stop),
             name: name.to_owned(),
         })
     }
@@ -391,7 +408,7 @@ impl<'scope, 'a> Conductor<'scope, 'a> {
 
     /// What is read of `log` by its names alone is read again by a thread of its own.
     fn begin_verifying(&mut self, log: &Log) -> Result<()> {
-        let protocol = self.protocols.of(log, &self.settings, &self.around.stop);
+        let protocol = self.around.protocols.of(log, &self.settings, &self.around.stop);
         let Protocol::Tiled(mut tiled) = protocol else { return Ok(()) };
         if self.settings.source != CtSource::Names {
             return Ok(());

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::feed::back_off::BackOff;
 use crate::stop::Stop;
 
+use super::bucket::Priority;
 use super::get_entries::GetEntries;
 use super::intake::EntryIntake;
 use super::pace::Pace;
@@ -75,6 +76,16 @@ impl Protocol {
         }
     }
 
+    /// The same, asking only as often as what can wait may.
+    pub fn at_low_priority(mut self) -> Self {
+        let fetcher = match &mut self {
+            Self::Tiled(tiled) => &mut tiled.place.fetcher,
+            Self::GetEntries(get_entries) => &mut get_entries.fetcher,
+        };
+        fetcher.priority = Priority::Low;
+        self
+    }
+
     fn is_tiled(&self) -> bool {
         matches!(self, Self::Tiled(_))
     }
@@ -100,11 +111,13 @@ pub(super) enum End {
     Moved,
     /// The log is no longer to be followed, and does not answer any more.
     Gone,
+    /// There was trouble, and nobody waits for it.
+    Failed,
 }
 
 /// One log and where it stands.
 #[derive(Debug)]
-pub(super) struct Course<'a> {
+pub(super) struct Course {
     /// The feed's name.
     pub name: String,
     pub protocol: Protocol,
@@ -125,7 +138,9 @@ pub(super) struct Course<'a> {
     pub wish: Arc<Wish>,
     /// How long a log that is no longer to be followed may fail to answer.
     pub let_go_after: Duration,
-    pub stop: &'a Stop,
+    /// Nobody waits for it: it shows no progress, and ends with the first trouble.
+    pub in_background: bool,
+    pub stop: Arc<Stop>,
 }
 
 /// How a tree head relates to the one before it.
@@ -151,7 +166,7 @@ fn relation(head: &TreeHead, known: &TreeHead) -> Relation {
     }
 }
 
-impl Course<'_> {
+impl Course {
     /// Reads the log until the stop is requested, no matcher is left, or it has ended. What is left
     /// of the course can be resumed.
     ///
@@ -202,6 +217,10 @@ impl Course<'_> {
                          `forks` of the database: report them to the log's operator",
                     ));
                 }
+                Err(Trouble::Passing(what) | Trouble::Refuted(what)) if self.in_background => {
+                    log::warn!("{}: {what}", self.name);
+                    return Ok(End::Failed);
+                }
                 Err(Trouble::Passing(what) | Trouble::Refuted(what))
                     if self.is_ending() && failing >= self.let_go_after =>
                 {
@@ -226,7 +245,7 @@ impl Course<'_> {
             if self.wish.moved.load(Ordering::Relaxed) {
                 return Ok(End::Moved);
             }
-            sleep(pause, self.stop)
+            sleep(pause, &self.stop)
                 .map_err(|error| Error::failed(format!("{}: {error}", self.name)))?;
             if self.stop.is_requested() {
                 return Ok(End::Stopped);
@@ -323,6 +342,12 @@ impl Course<'_> {
 
     /// The end of the range that is to be read. Once it is known it stays, however the log grows.
     fn range_end(&mut self, end: Start, head: &TreeHead) -> Result<u64, Trouble> {
+        if self.in_background {
+            return match end {
+                Start::Index(end) if end <= head.size => Ok(end),
+                _ => Err(Trouble::Passing(format!("the log shows {} entries only", head.size))),
+            };
+        }
         let end = self.index_of(end, head)?;
         self.end = Some(Start::Index(end));
         let stats = self.intake.stats();

@@ -8,10 +8,12 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use crate::backlog::Backlog;
 use crate::batch::{
-    AHEAD, BatchSender, Closed, Content, Fork, GapEvent, LogEntry, TreeHead, now_micros,
+    AHEAD, BatchSender, Closed, Content, Fork, GapEvent, LogEntry, LogKeys, TreeHead, now_micros,
 };
 use crate::ctlog::{self, Entry, EntryFault, LogSource, MAX_ENTRY, NamedEntry};
 use crate::feed::{MAX_NAMES, Outlet};
@@ -34,7 +36,12 @@ pub(super) struct EntryIntake {
     latest: i64,
     /// Names of the entry at hand, and where each ends.
     names: Names,
+    /// Other feeds go first.
+    gives_way: bool,
 }
+
+/// How long a feed that gives way lets the others go first.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Names, one after another in one buffer.
 #[derive(Debug, Default)]
@@ -75,7 +82,7 @@ impl EntryIntake {
     pub fn new(outlet: Outlet, backlog: Arc<Backlog>, position: u64) -> Self {
         let Outlet { out, stats, .. } = outlet;
         stats.position.store(position, Ordering::Relaxed);
-        Self { out, stats, backlog, position, latest: 0, names: Names::default() }
+        Self { out, stats, backlog, position, latest: 0, names: Names::default(), gives_way: false }
     }
 
     /// Index of the entry that comes next.
@@ -94,9 +101,17 @@ impl EntryIntake {
         self.stats.position.store(position, Ordering::Relaxed);
     }
 
+    /// Lets other feeds go first from here on, where the matchers have enough to do.
+    pub fn give_way(&mut self) {
+        self.gives_way = true;
+    }
+
     /// Waits until the writer has room for what may match: a log can be read later.
     pub fn wait_for_room(&self, stop: &Stop) {
         self.backlog.wait_for_room(stop);
+        while self.gives_way && self.out.is_crowded() && !stop.is_requested() {
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Takes in the next entry. `verified`: it was proven to stand in the signed tree.
@@ -266,6 +281,23 @@ impl EntryIntake {
         self.stats.gaps.add(1);
         let (at, first) = (now_micros(), self.position);
         self.out.gap_to(first, GapEvent::Unread { at, first, last, reason, detail })
+    }
+
+    /// Begins to fetch the entries of a gap, at the position as it is.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn filling(&mut self, gap: i64) -> Result<(), Closed> {
+        self.out.gap_to(self.position, GapEvent::Filling { gap })
+    }
+
+    /// All entries from `first` up to `end` have been read, which may have been missed before.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    pub fn filled(&mut self, log: Arc<LogKeys>, first: u64, end: u64) -> Result<(), Closed> {
+        let filled = GapEvent::Filled { at: now_micros(), log, first, end };
+        self.out.gap_to(self.position, filled)
     }
 
     /// The entries are from `source` from here on.

@@ -6,6 +6,7 @@
 //!  lists ──▶ conductor ──▶ course, one thread a log:
 //!            (begins and    tree head ─▶ pace ─▶ tiled | get_entries ─▶ intake ─▶ batches
 //!             ends courses)                      fetch ◀─▶ bucket (one an operator)
+//!  heal ───▶ course over what a certstream feed has missed, a log and a range at a time
 //! ```
 
 mod ask;
@@ -16,6 +17,7 @@ mod course;
 mod doubt;
 mod fetch;
 mod get_entries;
+mod heal;
 mod intake;
 mod lists;
 mod pace;
@@ -31,6 +33,8 @@ mod verifier;
 
 pub use ask::tree_sizes;
 pub use conductor::{Surroundings, run};
+pub use heal::{Healer, Holes};
 pub use lists::Lists;
+pub use protocols::Protocols;
 pub use settings::{Range, Settings, feed_name, verifier_name};
 pub use verifier::Left;

@@ -4,7 +4,7 @@
 //! ahead. When they are asked is their courses' business.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::ctlog::{Log, LogProtocol, NamesTileReader};
@@ -27,17 +27,18 @@ const PAGES_AT_ONCE: usize = 2;
 /// How each log is asked and read; those of one operator share its bucket, and all share the room
 /// for what is fetched ahead.
 #[derive(Debug, Default)]
-pub(super) struct Protocols {
-    buckets: HashMap<(String, Asked), Arc<Bucket>>,
+pub struct Protocols {
+    /// By operator and by how its servers may be asked.
+    buckets: Mutex<HashMap<(String, Asked), Arc<Bucket>>>,
     room: Arc<Room>,
 }
 
 impl Protocols {
     /// How `log` is asked and read.
-    pub fn of(&mut self, log: &Log, settings: &Settings, stop: &Arc<Stop>) -> Protocol {
+    pub(super) fn of(&self, log: &Log, settings: &Settings, stop: &Arc<Stop>) -> Protocol {
         let asked = Asked::at(log.url(), settings.identified);
-        let bucket = self
-            .buckets
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets
             .entry((log.operator.clone(), asked))
             .or_insert_with(|| Arc::new(Bucket::new(asked, Instant::now())));
         let fetcher = |parallel| Fetcher {
@@ -87,7 +88,7 @@ mod tests {
         let settings = Settings::new(&Ct { log_list: LogListPlace::Embedded, ..Ct::default() });
         let settings = settings.expect("the embedded list");
         let stop = Arc::new(Stop::new().expect("a pipe"));
-        let mut protocols = Protocols::default();
+        let protocols = Protocols::default();
         let mut buckets: HashMap<String, Vec<Arc<Bucket>>> = HashMap::new();
         for log in &settings.list().logs {
             let bucket = match protocols.of(log, &settings, &stop) {
@@ -100,6 +101,20 @@ mod tests {
         let firsts: Vec<&Arc<Bucket>> = buckets.values().map(|buckets| &buckets[0]).collect();
         for (at, first) in firsts.iter().enumerate() {
             assert!(firsts[..at].iter().all(|other| !Arc::ptr_eq(other, first)));
+        }
+        // Who heals asks the same servers, and less often.
+        let asks = |log, low: bool| {
+            let protocol = protocols.of(log, &settings, &stop);
+            let protocol = if low { protocol.at_low_priority() } else { protocol };
+            match protocol {
+                Protocol::Tiled(tiled) => tiled.place.fetcher,
+                Protocol::GetEntries(log) => log.fetcher,
+            }
+        };
+        for log in &settings.list().logs {
+            let (follows, heals) = (asks(log, false), asks(log, true));
+            assert_eq!((follows.priority, heals.priority), (Priority::Normal, Priority::Low));
+            assert!(Arc::ptr_eq(&follows.bucket, &heals.bucket));
         }
         for buckets in buckets.values() {
             assert!(buckets.iter().all(|bucket| Arc::ptr_eq(bucket, &buckets[0])));

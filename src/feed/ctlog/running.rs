@@ -13,14 +13,14 @@ use crate::error::Result;
 use super::course::{Course, End, Wish};
 
 /// A course that goes on.
-pub(super) struct Running<'scope, 'a> {
+pub(super) struct Running<'scope> {
     pub wish: Arc<Wish>,
     /// How the log was asked when the course began.
     pub asked: (LogProtocol, LogId),
-    pub thread: ScopedJoinHandle<'scope, (Course<'a>, Result<End>)>,
+    pub thread: ScopedJoinHandle<'scope, (Course, Result<End>)>,
 }
 
-impl Running<'_, '_> {
+impl Running<'_> {
     /// Tells the course how its log stands by now, and where.
     pub fn is_wanted(&self, name: &str, log: &Log, standing: Standing) {
         match standing {

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod damaged;
+mod ledger;
 mod merge;
 mod restart;
 mod retry;

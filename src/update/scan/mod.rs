@@ -13,6 +13,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod flat;
+mod place;
 mod walk;
 
 use std::sync::LazyLock;
@@ -20,7 +21,7 @@ use std::sync::LazyLock;
 use memchr::memchr;
 use memchr::memmem::Finder;
 
-use super::MAX_FRAME;
+use super::{MAX_FRAME, Place};
 
 /// A key, searched for: the machine code for it is chosen once.
 static LEAF: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"leaf_cert\":{"));
@@ -56,7 +57,8 @@ pub struct Scanned<'f> {
     /// Between the brackets.
     list: &'f str,
     names: &'f [(u32, u32)],
-    is_certificate: bool,
+    /// What stands in its data; none of a domains-only message.
+    data: Option<&'f [u8]>,
 }
 
 impl Scanner {
@@ -66,10 +68,10 @@ impl Scanner {
         if frame.len() > MAX_FRAME {
             return None;
         }
-        let (is_certificate, list) = if between(frame, CERTIFICATE).is_some() {
-            (true, all_domains(frame)?)
-        } else {
-            (false, between(frame, DOMAINS)?)
+        let data = between(frame, CERTIFICATE);
+        let list = match data {
+            Some(_) => all_domains(frame)?,
+            None => between(frame, DOMAINS)?,
         };
         if self.names.capacity() > KEPT_NAMES {
             // After a blown-up frame.
@@ -77,11 +79,11 @@ impl Scanner {
         }
         let length = names(list, &mut self.names)?;
         // Of a domains-only message the list is all there is.
-        if !is_certificate && length != list.len() {
+        if data.is_none() && length != list.len() {
             return None;
         }
         let list = plain_text(&list[..length])?;
-        Some(Scanned { frame, list, names: &self.names, is_certificate })
+        Some(Scanned { frame, list, names: &self.names, data })
     }
 }
 
@@ -104,13 +106,23 @@ impl<'f> Scanned<'f> {
         self.names.is_empty()
     }
 
+    /// Whether it is no domains-only message.
+    #[must_use]
+    pub fn is_certificate(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// Where the entry stands, if it is written where the known servers write it.
+    #[must_use]
+    pub fn place(&self) -> Option<Place<'f>> {
+        self.data.and_then(place::of)
+    }
+
     /// When the server saw the entry, in microseconds since the Unix epoch, if it says so at the
     /// end of the frame, as all known servers do.
     #[must_use]
     pub fn seen(&self) -> Option<i64> {
-        if !self.is_certificate {
-            return None;
-        }
+        self.data?;
         let tail = &self.frame[self.frame.len().saturating_sub(TAIL)..];
         let number = &tail[SEEN.find(tail)? + SEEN.needle().len()..];
         let end = number.iter().position(|byte| matches!(byte, b',' | b'}'))?;

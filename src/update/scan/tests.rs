@@ -177,3 +177,68 @@ fn looking_at_many_bytes_at_once_tells_what_the_walk_tells() {
     }
     assert!(found > 1000, "{found}");
 }
+
+fn places(frame: &str) -> [Option<(String, String, u64)>; 2] {
+    let owned = |p: Place<'_>| (p.log_url.to_owned(), p.log_name.to_owned(), p.index);
+    let mut scanner = Scanner::default();
+    let scanned = scanner.scan(frame.as_bytes()).and_then(|found| found.place());
+    let judged = UpdateReader::default().read(frame.as_bytes(), |message| match message {
+        Message::Update(names) => names.place().map(owned),
+        _ => None,
+    });
+    [scanned.map(owned), judged.ok().flatten()]
+}
+
+#[test]
+fn where_an_entry_stands_is_found_for_every_known_server() {
+    let text = include_str!("../../../tests/data/real_frames.jsonl");
+    let mut found = 0;
+    for frame in text.lines() {
+        let [scanned, judged] = places(frame);
+        assert_eq!(scanned, judged, "{frame}");
+        found += usize::from(scanned.is_some());
+    }
+    assert!(found >= 30, "{found}");
+}
+
+#[test]
+fn a_place_is_the_judges_or_none() {
+    let leaf = r#""leaf_cert":{"all_domains":["a.example"]}"#;
+    let source = r#""source":{"name":"A","url":"https://a.example/"}"#;
+    for (data, is_found) in [
+        (format!(r#"{{"cert_index":7,{leaf},{source},"z":1}}"#), true),
+        (format!(r#"{{{leaf},"cert_index":9223372036854775807,{source}}}"#), true),
+        (
+            format!(
+                r#"{{{leaf},"cert_index":0,"source":{{"url":"https://a/","timestamp":1.5,"type":"tiled","x":null}}}}"#
+            ),
+            true,
+        ),
+        (format!(r#"{{{leaf},"cert_index":9223372036854775808,{source}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":-7,{source}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":7.0,{source}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":"7",{source}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":null,{source}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index": 7,{source}}}"#), false),
+        (format!(r#"{{{leaf},{source}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":7}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":7,"source":{{}}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":7,"source":{{"name":"","url":""}}}}"#), false),
+        (
+            format!(
+                r#"{{{leaf},"cert_index":7,"source":{{"name":"A \"log\"","url":"https:\/\/a\/"}}}}"#
+            ),
+            false,
+        ),
+        (format!(r#"{{{leaf},"cert_index":7,"source":{{"x":{{"url":"b"}},"url":"a"}}}}"#), false),
+        (format!(r#"{{{leaf},"x\"cert_index":7,{source}}}"#), false),
+        (format!(r#"{{{leaf},"cert_index":7,"x\"source":{{"url":"b"}}}}"#), false),
+        (format!(r#"{{"cert_index":7,{source},"pad":"{}",{leaf}}}"#, "p".repeat(600)), false),
+    ] {
+        for frame in in_both_orders(&data) {
+            let [scanned, judged] = places(&frame);
+            assert_eq!(scanned.is_some(), is_found, "{frame}");
+            assert!(scanned.is_none() || scanned == judged, "{frame}: {scanned:?} {judged:?}");
+        }
+    }
+}
