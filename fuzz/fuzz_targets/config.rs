@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(config.output.is_absolute() && config.database.filename.is_absolute());
             assert!(config.input.iter().chain(&config.rule_files).all(|file| file.is_absolute()));
             assert!(config.database.cache > 0 && config.database.backlog > 0);
-            assert!(config.matchers != Some(0));
+            assert!(config.engine.matchers != Some(0));
             assert!(config.servers.iter().all(|server| !server.url.is_empty()));
             assert!(config.rules.iter().all(|rule| !rule.pattern.is_empty() && rule.line > 0));
             // A stream's path is added to the URL once, whatever the URL is.
