@@ -1,14 +1,18 @@
 //! The list of logs as it changes: while the real binary watches, and while nobody does.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use certstream::config::CHROME;
 use jiff::Timestamp;
 
 use crate::testenv::ctwatch::{
     expected, folder, made, stored, two_logs, wait_for_end, wait_for_position, watch,
 };
 use crate::testenv::log::{Fault, LogServer, TestLog, Times};
-use crate::testenv::{Folder, Tls, wait_until};
+use crate::testenv::{Folder, LONG, Tls, wait_until};
 
 /// The list of `server`'s logs without alpha.
 fn without_alpha(server: &LogServer) -> String {
@@ -257,4 +261,46 @@ fn a_start_beyond_the_end_is_said() {
     assert_eq!(program.stop(), 0);
     let said = folder.stderr();
     assert!(said.contains("there is no entry 5000 yet: the log has 1000"), "{said}");
+}
+
+/// An HTTP proxy that lets nobody through, and what it was asked.
+fn refusing_proxy() -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (asked, requests) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let Some(Ok(first)) = lines.next() else { continue };
+            // To the end of the request, so that closing resets nothing.
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+            let _ = asked.send(first);
+        }
+    });
+    (format!("http://{address}"), requests)
+}
+
+#[test]
+fn chromes_list_is_asked_for_by_the_proxy_of_the_environment_and_gives_way_to_the_snapshot() {
+    let (proxy, requests) = refusing_proxy();
+    let folder = Folder::new();
+    folder.write("rules.txt", "example\n");
+    folder.write(
+        "config.yaml",
+        format!("certstream: {{input: rules.txt}}\nct: {{log_list: '{CHROME}', contact: a@example.com}}\n"),
+    );
+    let mut program = folder.start_among(&["watch", "-q"], &[("HTTPS_PROXY", &proxy)]);
+    let chrome = requests.recv_timeout(LONG).expect("the list is asked for");
+    assert_eq!(chrome, "CONNECT www.gstatic.com:443 HTTP/1.1");
+    wait_until("the snapshot serves", || {
+        let said = folder.stderr();
+        said.contains("the list of CT logs cannot be had")
+            && said.contains("that came with certstream")
+    });
+    // Its logs are asked for next, by the same way.
+    let log = requests.recv_timeout(LONG).expect("a log of the snapshot is asked for");
+    assert!(log.starts_with("CONNECT ") && log != chrome, "{log}");
+    assert_eq!(program.stop(), 0, "{}", folder.stderr());
 }
