@@ -53,12 +53,13 @@ fn log(mut text: &[u8]) -> Option<(&str, &str)> {
                 *(if key == "url" { &mut url } else { &mut name }) = value;
                 rest
             }
-            // A number, or a word, of some servers.
-            _ if rest.first() != Some(&b'"') => {
-                let length = rest.iter().position(|byte| matches!(byte, b',' | b'}'))?;
-                &rest[length..]
-            }
-            _ => string(rest)?.1,
+            _ => match rest.first()? {
+                b'"' => string(rest)?.1,
+                // What is nested has commas and braces of its own.
+                b'{' | b'[' => return None,
+                // A number, or a word, of some servers.
+                _ => &rest[rest.iter().position(|byte| matches!(byte, b',' | b'}'))?..],
+            },
         };
         match text.split_first()? {
             (b',', rest) => text = rest,
