@@ -55,10 +55,12 @@ fn log(mut text: &[u8]) -> Option<(&str, &str)> {
             }
             _ => match rest.first()? {
                 b'"' => string(rest)?.1,
-                // What is nested has commas and braces of its own.
-                b'{' | b'[' => return None,
                 // A number, or a word, of some servers.
-                _ => &rest[rest.iter().position(|byte| matches!(byte, b',' | b'}'))?..],
+                b'0'..=b'9' | b'-' | b't' | b'f' | b'n' => {
+                    &rest[rest.iter().position(|byte| matches!(byte, b',' | b'}'))?..]
+                }
+                // What is nested has commas and braces of its own, and may begin behind a space.
+                _ => return None,
             },
         };
         match text.split_first()? {

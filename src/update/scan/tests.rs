@@ -236,6 +236,12 @@ fn a_place_is_the_judges_or_none() {
             format!(r#"{{{leaf},"cert_index":7,"source":{{"url":"a","x":{{"y":1,"name":"b"}}}}}}"#),
             false,
         ),
+        (
+            format!(
+                r#"{{{leaf},"cert_index":7,"source":{{"url":"a","x": {{"y":1,"name":"b"}}}}}}"#
+            ),
+            false,
+        ),
         (format!(r#"{{{leaf},"x\"cert_index":7,{source}}}"#), false),
         (format!(r#"{{{leaf},"cert_index":7,"x\"source":{{"url":"b"}}}}"#), false),
         (format!(r#"{{"cert_index":7,{source},"pad":"{}",{leaf}}}"#, "p".repeat(600)), false),
