@@ -14,7 +14,7 @@ pub struct CoreList(Vec<usize>);
 /// Which threads may run where; where nothing is said, the kernel decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pins {
-    /// The feeds, and the threads that fetch and unpack for them.
+    /// The feeds, with the threads that fetch and unpack for them, and the healer.
     pub feeds: Option<CoreList>,
     /// The matchers.
     pub matchers: Option<CoreList>,

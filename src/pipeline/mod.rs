@@ -1,6 +1,7 @@
 //! The pipeline: the only place that makes channels, starts the stages and joins them.
 //!
-//! Owns the bounds of the channels and the order of shutdown. Stages get their ends and run; none
+//! Owns the bounds of the channels and the order of shutdown; `source` has what each kind of feed
+//! needs, `readers` the connections by which feeds ask the database. Stages get their ends and run; none
 //! of them knows another. (Feeds keep threads inside: a certstream feed resolves and connects on one
 //! that nobody joins, a capture feed unpacks on one; each CT log has one of its own, and some
 //! that fetch.)
@@ -12,35 +13,37 @@
 
 mod crew;
 mod profiling;
+mod readers;
 mod signals;
+mod source;
 mod status;
 
 pub use profiling::profile;
 pub use signals::SignalWatch;
+pub use source::Source;
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::backlog::Backlog;
-use crate::batch::{Batch, Content, CoverageHead, Frames, TreeHead};
+use crate::batch::{Batch, Frames, TreeHead};
 use crate::config::Ct;
 use crate::console::Console;
 use crate::cores::{CoreList, Pins};
 use crate::error::{Error, Result};
 use crate::feed::recorder::Recording;
-use crate::feed::{Intake, Ledger, Outlets, capture, certstream, ctlog};
+use crate::feed::{Outlets, ctlog};
 use crate::matcher::{Engine, MatchedSender, Matcher};
 use crate::observe::{Observer, Seen};
 use crate::printer::Printer;
 use crate::record::Record;
 use crate::stats::{MatcherStats, RecorderStats, Stats};
 use crate::stop::Stop;
-use crate::store::{Announce, Holes, Store, Unverified, Writer};
+use crate::store::{Announce, Store, Writer};
 use crate::update::Parse;
 
 use crew::{Crew, OnError, Worker};
@@ -55,84 +58,6 @@ const BATCHES: usize = 8;
 const RECORDS: usize = 4096;
 /// Frame arenas waiting for the recorder's disk: at 1 MiB each this is its memory bound too.
 const RECORDED: usize = 32;
-
-/// Where frames come from.
-#[derive(Debug)]
-pub enum Source {
-    /// Certstream servers, read one at a time; at least one.
-    Certstream(Vec<certstream::Settings>),
-    /// CT logs, each with a feed of its own.
-    CtLogs(Box<ctlog::Settings>),
-    /// Captures, read one after another.
-    Captures {
-        /// Their paths, checked; `-` is stdin.
-        paths: Vec<PathBuf>,
-        /// Frames a second; none for full speed.
-        rate: Option<NonZeroU32>,
-    },
-}
-
-impl Source {
-    /// The name under which positions and gaps are stored.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Certstream(servers) => certstream::feed_name(servers),
-            Self::CtLogs(_) => "CT logs".to_owned(),
-            Self::Captures { .. } => "capture".to_owned(),
-        }
-    }
-
-    /// Whether the source can be read again, and so may be made to wait.
-    fn can_wait(&self) -> bool {
-        matches!(self, Self::Captures { .. } | Self::CtLogs(_))
-    }
-
-    /// What it takes to read the source until it ends or the stop is requested.
-    fn reading(self, outlets: &Arc<Outlets>, shared: &Shared) -> Result<Reading> {
-        let (name, can_wait) = (self.name(), self.can_wait());
-        let intake = || -> Result<(Intake, Vec<CoverageHead>)> {
-            let outlet = outlets.open(&name, can_wait, Content::Updates)?;
-            let position = outlet.applied.unwrap_or_default().position;
-            let intake = Intake::new(outlet.stats, outlet.out, position)
-                .parsing(shared.parse)
-                .map_err(|_closed| Error::failed("the matchers ended before the feeds began"))?;
-            Ok((intake, outlet.coverage))
-        };
-        let shared = shared.clone();
-        Ok(match self {
-            Self::Certstream(servers) => {
-                let (intake, heads) = intake()?;
-                // All servers of a feed are given the same time.
-                let settle_after = servers[0].timings.settle_after;
-                let intake = intake.with_ledger(Ledger::new(heads, settle_after));
-                Box::new(move || certstream::run(&servers, intake, &shared.stop))
-            }
-            Self::CtLogs(settings) => {
-                let around = ctlog::Surroundings {
-                    outlets: Arc::clone(outlets),
-                    tree_heads: Arc::clone(&shared.tree_heads),
-                    given_up: Arc::clone(&shared.given_up),
-                    left: left_to_verify(shared.database.clone()),
-                    protocols: Arc::clone(&shared.protocols),
-                    backlog: Arc::clone(&shared.backlog),
-                    stop: Arc::clone(&shared.stop),
-                };
-                Box::new(move || ctlog::run(*settings, &around))
-            }
-            Self::Captures { paths, rate } => {
-                let (intake, _) = intake()?;
-                Box::new(move || {
-                    let progress = |bytes| shared.console.progress(bytes);
-                    capture::run(&paths, rate, intake, &shared.backlog, &shared.stop, progress)
-                })
-            }
-        })
-    }
-}
-
-/// The work of a feed's thread.
-type Reading = Box<dyn FnOnce() -> Result<()> + Send>;
 
 /// What several stages look at; nothing of the data.
 #[derive(Clone, Debug)]
@@ -151,33 +76,6 @@ struct Shared {
     protocols: Arc<ctlog::Protocols>,
     /// The database file, for a reader.
     database: PathBuf,
-}
-
-/// Tells a feed of logs what was matched by names alone, from a connection that is opened when it
-/// is first asked.
-fn left_to_verify(database: PathBuf) -> ctlog::Left {
-    let reader = Mutex::new(None);
-    ctlog::Left(Box::new(move |log_url, limit| {
-        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let reader = match &mut *reader {
-            Some(reader) => reader,
-            none => none.insert(Unverified::open(&database)?),
-        };
-        reader.left(log_url, limit)
-    }))
-}
-
-/// Tells a healer which holes are open, likewise.
-fn open_holes(database: PathBuf) -> ctlog::Holes {
-    let reader = Mutex::new(None);
-    ctlog::Holes(Box::new(move |most| {
-        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let reader = match &mut *reader {
-            Some(reader) => reader,
-            none => none.insert(Holes::open(&database)?),
-        };
-        reader.open_ones(most)
-    }))
 }
 
 /// What is fetched of the logs where a certstream feed has missed it.
@@ -442,7 +340,7 @@ fn start_healer(
     let healer = ctlog::Healer {
         ct,
         max_entries,
-        holes: open_holes(shared.database.clone()),
+        holes: readers::open_holes(shared.database.clone()),
         outlets: Arc::clone(outlets),
         tree_heads: Arc::clone(&shared.tree_heads),
         protocols: Arc::clone(&shared.protocols),
@@ -450,7 +348,9 @@ fn start_healer(
         stop: Arc::clone(&shared.stop),
         others,
     };
-    crew.start("healer".to_owned(), OnError::GoOn, move || healer.run()).map(Some)
+    // It fetches as the feeds of logs do.
+    let work = pinned(&shared.pins.feeds, move || healer.run());
+    crew.start("healer".to_owned(), OnError::GoOn, work).map(Some)
 }
 
 /// `alive` is closed once all of them have ended.
