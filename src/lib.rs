@@ -11,7 +11,13 @@
 //!      └──────▶ recorder                                            └──▶ printer (stdout)
 //! ```
 //!
-//! Beside it stands `observe`, which serves the counters over HTTP and touches nothing else.
+//! What a certstream feed finds missing travels with its batches and becomes rows; the healer is a
+//! feed more, which reads those rows on a connection of its own and fetches what they name from the
+//! logs. Where `engine.parse` is fast, the names come from a scan, and a matcher has simd-json judge
+//! each frame from which something is stored.
+//!
+//! Beside it stand `observe`, which serves the counters over HTTP and touches nothing else, and after an
+//! unclean end a check of the database file on a connection of its own.
 //!
 //! Each module imports only from those above it in the list below; `pipeline` alone wires the
 //! stages together, which do not know each other. Buffers return to the feeds through a channel

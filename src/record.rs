@@ -137,7 +137,7 @@ impl Record {
     }
 
     /// The record as one line of JSON, without the newline. Safe to show on a terminal: what
-    /// [`escape`] would escape is written as `\uXXXX`.
+    /// [`escape`] would escape is written as `\u` and four hex digits.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = String::with_capacity(512);

@@ -1,3 +1,5 @@
+//! Exports as files: what stands in them, and what they replace.
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;

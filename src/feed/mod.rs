@@ -26,7 +26,7 @@ pub use ledger::Ledger;
 pub use outlets::{Outlet, Outlets};
 
 /// One frame in so many is read by the judge, too, and compared: a server whose frames the scan
-/// reads wrongly is found out within seconds, for a fiftieth of the scan's own cost.
+/// reads wrongly is found out within seconds, for a seventieth of the scan's own cost.
 const SAMPLED: u64 = 1000;
 
 /// Reads frames, counts what they are, and packs names and frames into batches.

@@ -1,3 +1,5 @@
+//! Reports of databases as runs leave them.
+
 use super::figures::SECOND;
 use super::*;
 use crate::store::schema;

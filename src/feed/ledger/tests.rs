@@ -1,3 +1,5 @@
+//! What the ledger counts and finds missing, beside a plain count.
+
 use super::*;
 use std::collections::BTreeSet;
 

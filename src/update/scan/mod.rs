@@ -2,7 +2,7 @@
 //!
 //! Owns the scan: from the known beginning of a frame straight to `leaf_cert`, over its keys to
 //! `all_domains`, and no further. Nine tenths of a frame are for nobody unless a name matches, and
-//! simd-json reads them all: it takes 20 times as long (PERFORMANCE.md). The scan is no judge. It
+//! simd-json reads them all: it takes 13 times as long (PERFORMANCE.md). The scan is no judge. It
 //! answers only where it has understood all that it looked at, and whoever stores anything lets
 //! simd-json read the frame: see [`UpdateReader::judge`](super::UpdateReader::judge).
 //!
