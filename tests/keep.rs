@@ -89,17 +89,41 @@ fn pruning_forgets_what_is_old_and_nothing_else() {
         assert_eq!(folder.run(&[&words, more].concat()), 0, "{}", folder.stderr());
         folder.stdout()
     };
-    assert_eq!(prune(&[]), "forgot 40 certificates\n");
+    assert_eq!(prune(&[]), "forgot 40 certificates, 0 rows of coverage\n");
     assert_eq!((count("certificates"), count("domain_certificates")), (Some(60), Some(60)));
     assert_eq!((count("domains"), count("matches")), (Some(100), Some(100)));
     assert!(is_sound(&folder.database("kept.db")));
-    assert_eq!(prune(&[]), "forgot 0 certificates\n");
-    assert_eq!(prune(&["--domains"]), "forgot 0 certificates and 40 domains\n");
+    assert_eq!(prune(&[]), "forgot 0 certificates, 0 rows of coverage\n");
+    assert_eq!(prune(&["--domains"]), "forgot 0 certificates, 0 rows of coverage and 40 domains\n");
     assert_eq!((count("domains"), count("matches")), (Some(60), Some(60)));
     assert_eq!((count("runs"), count("rules")), (Some(1), Some(1)));
     assert!(is_sound(&folder.database("kept.db")));
     let oldest = folder.texts("kept.db", "SELECT domain FROM domains ORDER BY first_seen LIMIT 1");
     assert_eq!(oldest, ["n40.example.com"]);
+}
+
+#[test]
+fn pruning_forgets_old_coverage_but_not_what_the_next_run_goes_on_from() {
+    let folder = Folder::new();
+    stored(&folder);
+    // Three days of one log, an hour each row; the last one begins at hour 71.
+    let database = Connection::open(folder.path("kept.db")).expect("opens");
+    let sql = "INSERT INTO feed_logs (id, feed, log, name) VALUES (1, 'a', 'log.example', 'A log');
+        INSERT INTO coverage (minute, feed_log, lowest, highest, count)
+            WITH RECURSIVE hours (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM hours WHERE n < 71)
+            SELECT n * 3600000000, 1, n, n, 1 FROM hours";
+    database.execute_batch(sql).expect("writes");
+    drop(database);
+    let prune = |before: &str| {
+        let words = ["prune", "--database", "kept.db", "--older-than", before];
+        assert_eq!(folder.run(&words), 0, "{}", folder.stderr());
+        folder.stdout()
+    };
+    assert_eq!(prune("1970-01-01T10:00:00Z"), "forgot 0 certificates, 10 rows of coverage\n");
+    // However much is asked for, the last day stays.
+    assert_eq!(prune("1971-01-01T00:00:00Z"), "forgot 0 certificates, 37 rows of coverage\n");
+    assert_eq!(folder.number("kept.db", "SELECT min(lowest) FROM coverage"), Some(47));
+    assert!(is_sound(&folder.database("kept.db")));
 }
 
 #[test]

@@ -32,7 +32,8 @@ pub struct Backup {
     pub quiet: bool,
 }
 
-/// Forget old certificates, and old domains with --domains. Their place in the file is used again.
+/// Forget old certificates and coverage, and old domains with --domains. Their place in the file is
+/// used again.
 #[derive(FromArgs, Debug, Default)]
 #[argh(
     subcommand,
@@ -40,13 +41,13 @@ pub struct Backup {
     example = "Keep the evidence of the last 90 days, and every domain:\n$ {command_name} --older-than 90d",
     example = "Domains not seen for two years, with all about them:\n$ {command_name} --older-than 2026-01-01 --domains",
     note = "In short transactions: it may run while a watch does. Rules, runs, gaps and positions \
-            stay. What has no time is kept.",
+            stay, and the last day of coverage, from which a feed goes on. What has no time is kept.",
     error_code(0, "Done."),
     error_code(1, "The database could not be written."),
     error_code(2, "Wrong command line or config.")
 )]
 pub struct Prune {
-    /// certificates first seen, and domains last seen, before then: 90d, 12h, 2026-11-23 or a time
+    /// what was first seen, and domains last seen, before then: 90d, 12h, 2026-11-23 or a time
     #[argh(option, arg_name = "when", from_str_fn(before))]
     pub older_than: i64,
     /// forget domains, too, with their matches and names

@@ -34,6 +34,9 @@ pub fn prune(options: &cli::Prune) -> Result<ExitCode> {
     let pruned = store::prune(database, options.older_than, options.domains)?;
     let domains =
         if options.domains { format!(" and {} domains", pruned.domains) } else { String::new() };
-    show(&format!("forgot {} certificates{domains}\n", pruned.certificates))?;
+    show(&format!(
+        "forgot {} certificates, {} rows of coverage{domains}\n",
+        pruned.certificates, pruned.coverage
+    ))?;
     Ok(ExitCode::Done)
 }

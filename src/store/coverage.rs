@@ -13,7 +13,7 @@ use crate::batch::{Coverage, CoverageHead, Covered, SourceLog};
 
 /// How long before the last thing that a feed received a log may have been heard of last, and still
 /// count as one that the server reads, in microseconds.
-const CURRENT: i64 = 24 * 3_600_000_000;
+pub(super) const CURRENT: i64 = 24 * 3_600_000_000;
 
 /// Adds `coverage` of `feed`, within the transaction that is open.
 pub(super) fn write(

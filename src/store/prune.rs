@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::coverage::CURRENT;
 use super::fault::Fault;
 use super::open::{Kind, connect, writable_kind};
 use super::schema;
@@ -19,6 +20,8 @@ const DOMAINS_AT_ONCE: i64 = 2_000;
 /// Certificates forgotten in one transaction. What points to them is found by going through all
 /// matches once a transaction, which takes 0.1 s a million: few and larger ones.
 const CERTIFICATES_AT_ONCE: i64 = 50_000;
+/// Minutes of coverage forgotten in one transaction: they stand together, oldest first.
+const COVERAGE_AT_ONCE: i64 = 50_000;
 /// Between two tries to get a turn. SQLite's own pauses grow to 100 ms, and a watch under full load
 /// leaves only some milliseconds between two transactions.
 const TRY_EVERY: Duration = Duration::from_millis(1);
@@ -32,13 +35,16 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Pruned {
     /// Certificates, with the note of which domains they had.
     pub certificates: u64,
+    /// Rows of coverage: a minute of a log, as a feed received it.
+    pub coverage: u64,
     /// Domains, with their matches and the names they were seen under.
     pub domains: u64,
 }
 
-/// Forgets the certificates first seen before `before` (microseconds since the Unix epoch), and
-/// with `domains` also the domains last seen before then. What has no time is kept: nobody knows
-/// how old it is. Rules, runs, gaps and positions always stay.
+/// Forgets the certificates first seen and the coverage received before `before` (microseconds since
+/// the Unix epoch), and with `domains` also the domains last seen before then. What has no time is
+/// kept: nobody knows how old it is. So is the last day of coverage, from which a feed goes on.
+/// Rules, runs, gaps and positions always stay.
 ///
 /// # Errors
 /// When there is no such database of this version, or it cannot be written.
@@ -66,6 +72,7 @@ pub fn prune(database: &Path, before: i64, domains: bool) -> Result<Pruned> {
     }
     pruned.certificates =
         repeat(&mut connection, &CERTIFICATES, CERTIFICATES_AT_ONCE, before).map_err(failed)?;
+    pruned.coverage = forget_coverage(&mut connection, before).map_err(failed)?;
     Ok(pruned)
 }
 
@@ -105,6 +112,28 @@ fn repeat(
         };
         forgotten += some;
         last = behind;
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Forgets the coverage of before `before`, but for what the next run goes on from: how many rows.
+fn forget_coverage(connection: &mut Connection, before: i64) -> rusqlite::Result<u64> {
+    let mut forgotten = 0;
+    loop {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let some = transaction
+            .prepare_cached(
+                "DELETE FROM coverage WHERE (minute, feed_log) IN (
+                     SELECT minute, feed_log FROM coverage
+                     WHERE minute < min(?1, (SELECT max(minute) FROM coverage) - ?2)
+                     ORDER BY minute, feed_log LIMIT ?3)",
+            )?
+            .execute((before, CURRENT, COVERAGE_AT_ONCE))?;
+        transaction.commit()?;
+        if some == 0 {
+            return Ok(forgotten);
+        }
+        forgotten += some as u64;
         thread::sleep(PAUSE);
     }
 }
