@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use psl::Type;
 
+pub(crate) use views::PREFIX;
 pub use views::{Forms, Views, is_lower_case, is_mixed_script};
 
 /// Bytes a domain may have (RFC 1035, without the root's dot).

@@ -6,6 +6,7 @@
 //! of the same round. Time is the thread's processor time: others use the machine too.
 //!
 //! `-- --rules 1000` limits it to one set; `-- build 10000` loads a set and says what that took;
+//! `-- candidates 1000` counts what passes the prefilter and lists the rules with the most of it;
 //! `-- growth plot.svg` prints and plots what a name costs from 10 to 100,000 rules; `-- brands 1000`
 //! lets so many brands run beside as many plain rules, over names as they come; `-- alone 1000 0.05 all`
 //! runs the engine alone for a while, with nothing else in a profile of it.
@@ -21,7 +22,7 @@ mod vectorscan;
 
 use std::time::Instant;
 
-use certstream::matcher::Engine;
+use certstream::matcher::{Engine, Profile};
 
 use contenders::Contender;
 
@@ -31,6 +32,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const ROUNDS: usize = 7;
 const DOMAINS: usize = 200_000;
 const TURNS_ALONE: usize = 400;
+/// Rules that [`candidates`] lists.
+const LISTED: usize = 20;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -44,6 +47,7 @@ fn main() {
             arguments.get(2).and_then(|text| text.parse().ok()).unwrap_or(0.001),
             arguments.get(3).is_some_and(|what| what == "all"),
         ),
+        Some("candidates") => candidates(number(1).unwrap_or(1_000)),
         Some("--rules") => table(&[number(1).unwrap_or(1_000)]),
         _ => table(&[10, 100, 1_000, 10_000]),
     }
@@ -134,6 +138,28 @@ fn alone(count: usize, hit: f64, all: bool) {
         })
         .collect();
     println!("{:.2} ns a name", median(times));
+}
+
+/// Counts the candidates of so many rules with a literal, 0.1 % of the names hit.
+fn candidates(count: usize) {
+    let engine = Engine::build(corpus::with_literal(&corpus::rules(count))).expect("builds");
+    let blocks = corpus::blocks(&engine, &corpus::domains(400_000), DOMAINS, 0.001);
+    let rules = &engine.rules().rules;
+    let mut profile = Profile::new(rules.len());
+    let mut scratch = engine.scratch();
+    for block in &blocks.all {
+        engine.profile(&block.text, &block.ends, &mut scratch, &mut profile);
+    }
+    let mut costs: Vec<_> = profile.rules.iter().zip(rules).zip(0..).collect();
+    let total: u64 = profile.rules.iter().map(|cost| cost.candidates).sum();
+    println!("{total} candidates, {:.4} a name", total as f64 / profile.domains as f64);
+    costs.sort_by_key(|((cost, _), _)| std::cmp::Reverse(cost.candidates));
+    for ((cost, rule), index) in costs.into_iter().take(LISTED) {
+        let literals = engine.required(index).unwrap_or_default().iter();
+        let literals: Vec<_> = literals.map(|l| String::from_utf8_lossy(l)).collect();
+        let (candidates, hits) = (cost.candidates, cost.hits);
+        println!("{candidates} {hits} {} by {literals:?}", rule.pattern.written);
+    }
 }
 
 fn median(mut of: Vec<f64>) -> f64 {

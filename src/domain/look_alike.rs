@@ -45,14 +45,14 @@ fn write_prototype(c: char, out: &mut String) {
 
 /// The ASCII character that a reader takes `c` for where UTS 39 leaves `c` as it is: small
 /// capitals (which are the prototypes of Cyrillic and Greek letters, too), hooks, strokes and
-/// tails that no decomposition takes off, and Greek letters.
+/// tails that no decomposition takes off, and Greek letters. What is taken for two stays.
 fn own(c: char) -> Option<char> {
     Some(match c {
         'ᴀ' | 'ɐ' | 'ɒ' | 'ⱥ' | 'ᶏ' => 'a',
         'ʙ' | 'ƅ' | 'ß' | 'ъ' | 'ᵬ' | 'ᶀ' | 'ꞗ' => 'b',
         'ƈ' | 'ɕ' | 'ꞔ' => 'c',
         'ᴅ' | 'ȡ' | 'ð' | 'ᵭ' | 'ᶁ' | 'ᶑ' => 'd',
-        'ᴇ' | 'ǝ' | 'ꞓ' | 'ɘ' | 'ⱸ' | 'ᶒ' => 'e',
+        'ᴇ' | 'ꞓ' | 'ɘ' | 'ⱸ' | 'ᶒ' => 'e',
         'ꜰ' | 'ᶂ' => 'f',
         'ɢ' | 'ᵹ' | 'ꞡ' => 'g',
         'ʜ' | 'ɧ' | 'ⱨ' | 'ꜧ' => 'h',
@@ -74,6 +74,9 @@ fn own(c: char) -> Option<char> {
         'ʎ' | 'ỿ' => 'y',
         'ɀ' | 'ʑ' | 'ᶎ' => 'z',
         'ɜ' | 'ȝ' => '3',
+        'ƽ' => '5',
+        // UTS 39 has one for the other.
+        'ǝ' | 'ə' => super::views::EITHER,
         _ => return None,
     })
 }

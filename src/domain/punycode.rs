@@ -39,8 +39,9 @@ pub(super) fn decode<'l>(encoded: &'l str, insertions: &mut Insertions) -> Optio
         bias = adapted(delta, length, insertions.is_empty());
         place = place.checked_add(delta)?;
         // The place counts on over the label's end: each time round is one code point more.
-        code_point = code_point.checked_add(place / length)?;
-        place %= length;
+        let rounds = divided(place, length);
+        code_point = code_point.checked_add(rounds)?;
+        place -= rounds * length;
         for (other, _) in insertions.iter_mut() {
             *other += u32::from(*other >= place);
         }
@@ -80,13 +81,50 @@ fn delta(digits: &mut &[u8], bias: u32) -> Option<u32> {
 /// The bias for the next number, after one in a label that has so many characters by now.
 fn adapted(delta: u32, length: u32, first: bool) -> u32 {
     let mut delta = delta / if first { DAMP } else { 2 };
-    delta += delta / length;
+    delta += divided(delta, length);
     let mut k = 0;
     while delta > (BASE - T_MIN) * T_MAX / 2 {
         delta /= BASE - T_MIN;
         k += BASE;
     }
-    k + (BASE - T_MIN + 1) * delta / (delta + SKEW)
+    k + BIASES[delta as usize]
+}
+
+/// By what is left of a number in the end: what it adds to the bias.
+const BIASES: [u32; ((BASE - T_MIN) * T_MAX / 2 + 1) as usize] = {
+    let mut biases = [0; ((BASE - T_MIN) * T_MAX / 2 + 1) as usize];
+    let mut delta = 0;
+    while delta < biases.len() as u32 {
+        biases[delta as usize] = (BASE - T_MIN + 1) * delta / (delta + SKEW);
+        delta += 1;
+    }
+    biases
+};
+
+/// Lengths of labels by which is divided without a division, which a processor takes longer for
+/// than for all the rest: those that a DNS label may have.
+const LENGTHS: usize = 64;
+/// Bits behind the point in [`RECIPROCALS`].
+const POINT: u32 = u32::BITS + LENGTHS.ilog2();
+/// By length: one divided by it, rounded up. A product with a number of 32 bits is too large by
+/// less than that number and one of those bits, so its whole part is the quotient's.
+const RECIPROCALS: [u64; LENGTHS] = {
+    let mut reciprocals = [0; LENGTHS];
+    let mut length = 1;
+    while length < LENGTHS {
+        reciprocals[length] = (1_u64 << POINT).div_ceil(length as u64);
+        length += 1;
+    }
+    reciprocals
+};
+
+/// `number / length`.
+#[inline]
+fn divided(number: u32, length: u32) -> u32 {
+    match RECIPROCALS.get(length as usize) {
+        Some(reciprocal) => ((u128::from(number) * u128::from(*reciprocal)) >> POINT) as u32,
+        None => number / length,
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +137,20 @@ mod tests {
         let mut chars: Vec<char> = base.chars().collect();
         insertions.iter().for_each(|(place, c)| chars.insert(*place as usize, *c));
         Some(chars.into_iter().collect())
+    }
+
+    #[test]
+    fn dividing_without_a_division_is_exact() {
+        let mut random = fastrand::Rng::with_seed(2);
+        for length in 1..200 {
+            let multiples = (0..400).map(|_| random.u32(..=u32::MAX / length) * length);
+            let edges = [0, 1, length, u32::MAX, u32::MAX / length * length];
+            for near in multiples.chain(edges) {
+                for number in [near.saturating_sub(1), near, near.saturating_add(1)] {
+                    assert_eq!(divided(number, length), number / length, "{number} / {length}");
+                }
+            }
+        }
     }
 
     #[test]

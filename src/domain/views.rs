@@ -14,6 +14,8 @@ mod shown;
 /// What an internationalised label begins with.
 pub(crate) const PREFIX: &str = "xn--";
 const PREFIX_BYTES: &[u8; 4] = b"xn--";
+/// A character that is taken for an `e` as well as for an `a`.
+pub(super) const EITHER: char = 'ə';
 
 /// The forms of a domain that a rule is tried on, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +64,8 @@ pub struct Forms {
     /// Empty where no label decodes.
     unicode: String,
     look_alike: String,
+    /// The look-alike form with `a` for [`EITHER`]; empty where there is none.
+    other: String,
     invalid_labels: usize,
     /// Of the label that is being decoded.
     insertions: Insertions,
@@ -73,6 +77,7 @@ impl PartialEq for Forms {
     fn eq(&self, other: &Self) -> bool {
         self.unicode == other.unicode
             && self.look_alike == other.look_alike
+            && self.other == other.other
             && self.invalid_labels == other.invalid_labels
     }
 }
@@ -92,6 +97,7 @@ impl Forms {
     pub fn make(&mut self, domain: &str) {
         self.unicode.clear();
         self.look_alike.clear();
+        self.other.clear();
         self.invalid_labels = 0;
         let mut decodes = false;
         let mut rest = domain;
@@ -110,6 +116,10 @@ impl Forms {
         }
         if decodes {
             self.push(rest);
+            if self.look_alike.contains(EITHER) {
+                self.other = self.look_alike.replace(EITHER, "a");
+                self.look_alike = self.look_alike.replace(EITHER, "e");
+            }
         } else {
             self.unicode.clear();
             self.look_alike.clear();
@@ -139,8 +149,10 @@ impl Forms {
         for (at, c) in &self.insertions {
             // Between two insertions stands what is ASCII.
             let (plain, behind) = rest.split_at((at - place) as usize);
-            self.unicode.push_str(plain);
-            self.look_alike.push_str(plain);
+            if !plain.is_empty() {
+                self.unicode.push_str(plain);
+                self.look_alike.push_str(plain);
+            }
             self.shown.push(*c, &mut self.unicode, &mut self.look_alike);
             rest = behind;
             place = at + 1;
@@ -159,7 +171,8 @@ impl Forms {
         (!self.unicode.is_empty()).then_some(&self.unicode)
     }
 
-    /// The look-alike form; none where it is the Unicode form again.
+    /// The look-alike form; none where it is the Unicode form again. With `e` for `ə`, which passes
+    /// for an `a`, too: where it stands there is another such form ([`Self::iter`]).
     #[must_use]
     pub fn look_alike(&self) -> Option<&str> {
         (self.look_alike != self.unicode).then_some(&self.look_alike)
@@ -172,20 +185,24 @@ impl Forms {
         self.invalid_labels
     }
 
-    /// The forms there are, each with its view: the Unicode form first.
+    /// The forms there are, each with its view: the Unicode form first. The look-alike view may
+    /// have two.
     pub fn iter(&self) -> impl Iterator<Item = (Views, &str)> {
         let unicode = self.unicode().map(|form| (Views::UNICODE, form));
         let look_alike = self.look_alike().map(|form| (Views::LOOK_ALIKE, form));
-        unicode.into_iter().chain(look_alike)
+        let other = (!self.other.is_empty()).then_some((Views::LOOK_ALIKE, &*self.other));
+        unicode.into_iter().chain(look_alike).chain(other)
     }
 }
 
 /// Where the first label begins that `xn--` begins.
 fn next_encoded(domain: &str) -> Option<usize> {
     let bytes = domain.as_bytes();
-    let begins_label = |at: usize| at == 0 || bytes[at - 1] == b'.';
-    let mut prefixes = bytes.array_windows().zip(0..);
-    prefixes.find_map(|(four, at)| (four == PREFIX_BYTES && begins_label(at)).then_some(at))
+    let mut at = 0;
+    while !bytes[at..].starts_with(PREFIX_BYTES) {
+        at += bytes[at..].iter().position(|byte| *byte == b'.')? + 1;
+    }
+    Some(at)
 }
 
 /// A character as it stands in a Unicode form, as UTS 46 would have it.

@@ -15,6 +15,14 @@ use super::verify::{any_of, compile, dense_dfa};
 /// Bytes of the DFA that several rules without a literal share: it must stay inside the L2 cache,
 /// and to find out that it does not takes the longer the larger it may be.
 const MAX_SHARED: usize = 1024 * 1024;
+/// Bytes that a group is asked to stay within, however often rules were parted before: smaller
+/// ones are not worth a walk of their own.
+const MIN_SHARED: usize = 32 * 1024;
+/// How much larger than the one that walks all domains the DFA may be that says which rules match.
+const WHICH: usize = 4;
+/// Bytes of DFAs that are begun at most for all rules, those that grow too large included. A
+/// thousand rules of which hardly two go together would take half a minute to find that out.
+const MAX_BEGUN: usize = 48 * 1024 * 1024;
 /// Domains walked at once. Each step waits for the one before it, so one domain alone would leave
 /// the processor idle most of the time.
 const LANES: usize = 4;
@@ -32,6 +40,8 @@ pub struct AlwaysTried {
     groups: Vec<Group>,
     /// Those no small DFA can be made for: candidates everywhere.
     alone: Vec<u32>,
+    /// Bytes of DFAs that were begun so far, at most.
+    begun: usize,
 }
 
 /// Rules whose patterns share their DFAs.
@@ -54,7 +64,7 @@ impl AlwaysTried {
     /// Gathers the rules; `None` for a rule whose pattern is no regular expression.
     #[must_use]
     pub fn new(rules: &[(u32, Option<&Hir>)]) -> Self {
-        let mut gathered = Self { groups: Vec::new(), alone: Vec::new() };
+        let mut gathered = Self { groups: Vec::new(), alone: Vec::new(), begun: 0 };
         let mut regular = Vec::new();
         for (rule, hir) in rules {
             match hir {
@@ -69,36 +79,63 @@ impl AlwaysTried {
                     |hir: &Hir| (is_anchored(hir), shortest(hir) >= LONG) == (anchored, long);
                 let kind: Vec<_> =
                     regular.iter().copied().filter(|(_, hir)| is_kind(hir)).collect();
-                gathered.share(&kind);
+                gathered.share(&kind, MAX_SHARED);
             }
         }
         gathered
     }
 
-    /// One DFA for all, or for each half: states multiply when anchored rules come together.
-    fn share(&mut self, rules: &[(u32, &Hir)]) {
+    /// One DFA of at most `limit` bytes for all, or for each half: states multiply when anchored
+    /// rules come together. The halves share the limit, so that what all groups together take
+    /// stays in the cache, and what is begun in vain does not grow with the rules.
+    fn share(&mut self, rules: &[(u32, &Hir)], limit: usize) {
         if rules.is_empty() {
             return;
         }
         let patterns: Vec<&Hir> = rules.iter().map(|(_, hir)| *hir).collect();
-        match (any_of(&patterns, MAX_SHARED), rules) {
+        match (self.begin(limit, |limit| any_of(&patterns, limit)), rules) {
             (Some(any), _) => {
-                let which = compile(&patterns).ok();
+                // Asked of the few domains that match, so it need not stay in the cache.
+                let which = self.begin(MAX_SHARED.min(WHICH * limit), |limit| {
+                    dense_dfa(&compile(&patterns).ok()?, MatchKind::All, limit)
+                });
                 self.groups.push(Group {
                     shortest: patterns.iter().map(|hir| shortest(hir)).min().unwrap_or(0),
                     anchored: patterns.iter().all(|hir| is_anchored(hir)),
                     any,
-                    which: which.and_then(|nfa| dense_dfa(&nfa, MatchKind::All, MAX_SHARED)),
+                    which,
                     rules: rules.iter().map(|(rule, _)| *rule).collect(),
                 });
             }
             (None, [(rule, _)]) => self.alone.push(*rule),
             (None, _) => {
                 let (one, other) = rules.split_at(rules.len() / 2);
-                self.share(one);
-                self.share(other);
+                let half = (limit / 2).max(MIN_SHARED);
+                self.share(one, half);
+                self.share(other, half);
             }
         }
+    }
+
+    /// Builds a DFA of at most `limit` bytes; none where it grows beyond, or where enough were
+    /// begun.
+    fn begin(
+        &mut self,
+        limit: usize,
+        build: impl FnOnce(usize) -> Option<dense::DFA<Vec<u32>>>,
+    ) -> Option<dense::DFA<Vec<u32>>> {
+        if self.begun + limit > MAX_BEGUN {
+            return None;
+        }
+        let built = build(limit);
+        self.begun += built.as_ref().map_or(limit, dense::DFA::memory_usage);
+        built
+    }
+
+    /// Whether there are no such rules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.alone.is_empty()
     }
 
     /// Calls `found` with every domain of a block, by its index, and every rule that it may
@@ -247,7 +284,6 @@ fn walk<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
 
     fn parsed(pattern: &str) -> Hir {
         let mut parser = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build();
@@ -318,17 +354,36 @@ mod tests {
 
     /// Anchored rules with gaps multiply each other's states.
     #[test]
-    fn rules_that_multiply_are_gathered_within_seconds() {
+    fn rules_that_multiply_are_gathered_all_the_same() {
         let hirs: Vec<Hir> = (b'a'..=b'z')
             .chain(b'0'..=b'3')
             .map(|byte| format!(r"^(?:[^.]+\.)*[^.]*{}[^.]*\.(?:[a-c]k|m[x-z])$", byte as char))
             .map(|pattern| parsed(&pattern))
             .collect();
         let rules: Vec<_> = hirs.iter().zip(0..).map(|(hir, rule)| (rule, Some(hir))).collect();
-        let start = Instant::now();
         let tried = AlwaysTried::new(&rules);
-        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
-        assert!(tried.alone.is_empty());
+        assert!(tried.begun <= MAX_BEGUN && tried.alone.is_empty(), "{tried:?}");
         assert_eq!(candidates(&tried, &["q.x.bk", "b.q"]), [(0, 23)]);
+    }
+
+    /// Whatever the rules, so many bytes of DFAs are begun and no more; those left over are
+    /// candidates.
+    #[test]
+    fn what_is_begun_in_vain_is_bounded() {
+        for (what, count, pattern) in [
+            ("lengths", 1000, (|n| format!(".{{{n}}}")) as fn(usize) -> String),
+            ("gaps", 200, |n| format!("[a-f].{{{}}}[0-9]", n % 40)),
+            ("anchored", 200, |n| format!("^.*[a-f].{{{}}}[0-9]$", n % 40)),
+        ] {
+            let hirs: Vec<Hir> = (1..=count).map(|n| parsed(&pattern(n))).collect();
+            let rules: Vec<_> = hirs.iter().zip(0..).map(|(hir, rule)| (rule, Some(hir))).collect();
+            let tried = AlwaysTried::new(&rules);
+            assert!(tried.begun <= MAX_BEGUN, "{what}: {}", tried.begun);
+            let gathered = tried.groups.iter().flat_map(|group| &group.rules).chain(&tried.alone);
+            let mut gathered: Vec<u32> = gathered.copied().collect();
+            gathered.sort_unstable();
+            assert_eq!(gathered, (0..count as u32).collect::<Vec<u32>>(), "{what}");
+            println!("{what}: {} groups, {} alone", tried.groups.len(), tried.alone.len());
+        }
     }
 }

@@ -11,17 +11,22 @@ use regex_automata::PatternSet;
 
 use super::always::AlwaysTried;
 use super::literal::Literals;
-use super::prefilter::{Candidate, Prefilter, Regime};
+use super::prefilter::{Candidate, Prefilter, Regime, Walk};
 use super::proof::{Called, Miss, Proof};
 use super::side::SideBlock;
 use super::tokens::TokenTexts;
 use super::unicode::{Programs, UnicodeCandidates};
 use super::verify::{self, Cache, Verdict};
-use crate::domain::Views;
+use crate::domain::{PREFIX, Views};
 use crate::error::{Error, Result};
 use crate::matched::Hit;
 use crate::rule::{Rule, RuleIndex, RuleSet, Scope, Syntax};
 pub use profile::{Profile, RuleCost};
+
+/// The rule that a domain with `xn--` in it is a candidate of, as far as the prefilter knows: one
+/// search finds what may match and what has other forms. No rule has this index: each takes more
+/// than a byte of memory.
+const ENCODED: RuleIndex = RuleIndex::MAX;
 
 /// Rules without a literal that are named in the log; the rest are counted.
 const NAMED_IN_LOG: usize = 5;
@@ -54,6 +59,11 @@ struct Compiled {
 #[derive(Debug)]
 pub struct Scratch {
     candidates: Vec<Candidate>,
+    /// Those on the side block.
+    side_candidates: Vec<Candidate>,
+    /// The lines with `xn--` in them, ascending.
+    encoded: Vec<u32>,
+    walk: Box<Walk>,
     side: SideBlock,
     /// The hits on the side block.
     side_hits: Vec<(u32, Hit)>,
@@ -91,7 +101,8 @@ impl Engine {
                 Literals::Required(set) | Literals::Exact(set) => Some((rule, set.clone())),
                 Literals::None { .. } => None,
             });
-        let prefilter = Prefilter::build(literals, regime)?;
+        let encoded = (ENCODED, vec![PREFIX.as_bytes().to_vec()]);
+        let prefilter = Prefilter::build(literals.chain([encoded]), regime)?;
         let without: Vec<(RuleIndex, Option<&regex_syntax::hir::Hir>)> = compiled
             .iter()
             .zip(&rules.rules)
@@ -150,9 +161,10 @@ impl Engine {
         }
     }
 
-    /// The literals that the prefilter looks for, each once.
+    /// The literals of the rules that the prefilter looks for, each once.
     pub fn literals(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.prefilter.literals()
+        let literals: Vec<&[u8]> = self.prefilter.literals_but_of(ENCODED).collect();
+        literals.into_iter()
     }
 
     /// How the literals are looked for.
@@ -168,7 +180,7 @@ impl Engine {
         log::info!(
             "{} rules, {} literals, {} rules without a literal",
             self.compiled.len(),
-            self.prefilter.literals().len(),
+            self.literals().len(),
             without.len()
         );
         for (rule, reason) in without.iter().take(NAMED_IN_LOG) {
@@ -189,6 +201,9 @@ impl Engine {
     pub fn scratch(&self) -> Scratch {
         Scratch {
             candidates: Vec::new(),
+            side_candidates: Vec::new(),
+            encoded: Vec::new(),
+            walk: Box::default(),
             side: SideBlock::default(),
             side_hits: Vec::new(),
             matched: self.always.pattern_set(),
@@ -207,15 +222,15 @@ impl Engine {
         scratch: &mut Scratch,
         mut found: impl FnMut(usize, Hit),
     ) -> usize {
-        let mut side = std::mem::take(&mut scratch.side);
-        side.fill(block, ends);
-        let mut side_hits = std::mem::take(&mut scratch.side_hits);
-        let mut count = self.side_hits(block, ends, &side, scratch, &mut side_hits);
-        let mut rest = side_hits.iter().copied().peekable();
-
         let mut candidates = std::mem::take(&mut scratch.candidates);
         self.line_candidates(block, ends, scratch, &mut candidates);
-        count += candidates.len();
+        let mut side = std::mem::take(&mut scratch.side);
+        side.fill(block, ends, &scratch.encoded);
+        let mut side_hits = std::mem::take(&mut scratch.side_hits);
+        let side_count = self.side_hits(block, ends, &side, scratch, &mut side_hits);
+        let count = candidates.len() + side_count;
+        let mut rest = side_hits.iter().copied().peekable();
+
         for (index, rule) in candidates.iter().copied() {
             while let Some((domain, hit)) =
                 rest.next_if(|(domain, hit)| (*domain, hit.rule) < (index, rule))
@@ -253,7 +268,7 @@ impl Engine {
         if side.is_empty() {
             return 0;
         }
-        let mut candidates = std::mem::take(&mut scratch.candidates);
+        let mut candidates = std::mem::take(&mut scratch.side_candidates);
         self.line_candidates(side.text(), side.ends(), scratch, &mut candidates);
         for (index, rule) in candidates.iter().copied() {
             let (line, domain, views) = side.line(index as usize);
@@ -270,8 +285,8 @@ impl Engine {
             }
             repeats
         });
-        scratch.candidates = candidates;
-        scratch.candidates.len()
+        scratch.side_candidates = candidates;
+        scratch.side_candidates.len()
     }
 
     /// What a domain of the block is called, as far as the rule's excludes ask.
@@ -289,7 +304,7 @@ impl Engine {
     }
 
     /// Makes `found` the candidates on the lines of a block, which are any forms of domains:
-    /// ascending, each once.
+    /// ascending, each once. Leaves in the scratch which lines have `xn--` in them.
     fn line_candidates(
         &self,
         block: &str,
@@ -298,11 +313,12 @@ impl Engine {
         found: &mut Vec<Candidate>,
     ) {
         found.clear();
-        self.prefilter.candidates(block.as_bytes(), ends, found);
+        self.prefilter.candidates(block.as_bytes(), ends, &mut scratch.walk, found);
         self.tokens.candidates(block.as_bytes(), ends, found);
-        let is_ascii = block.is_ascii();
         let matched = &mut scratch.matched;
-        if is_ascii {
+        if self.always.is_empty() && self.unicode.is_empty() {
+            // No look at every byte whether it is ASCII.
+        } else if block.is_ascii() {
             self.always.candidates(block, ends, matched, |line, rule| found.push((line, rule)));
         } else {
             // The shared programs of the rules without a literal are in byte mode.
@@ -311,10 +327,18 @@ impl Engine {
                 let end = [line.len() as u32];
                 self.always.candidates(line, &end, matched, |_, rule| found.push((index, rule)));
             }
-            self.unicode.add(block, ends, found);
+            self.unicode.add(block, ends, &mut scratch.walk, found);
         }
         found.sort_unstable();
         found.dedup();
+        let encoded = &mut scratch.encoded;
+        encoded.clear();
+        found.retain(|(line, rule)| {
+            if *rule == ENCODED {
+                encoded.push(*line);
+            }
+            *rule != ENCODED
+        });
     }
 
     /// The rules that the prefilter lets through for one form of a domain, ascending.

@@ -4,6 +4,8 @@
 //! having. The promise is one-sided: a domain without any of the literals cannot match; one with
 //! a literal may. Only where the set is *exact* does containing a literal already mean a match.
 
+mod words;
+
 use regex_syntax::hir::{Class, ClassBytesRange, ClassUnicodeRange, Hir, HirKind, Repetition};
 
 /// Most literals a rule may bring: typo classes multiply (`p[a4]yp[a4][l1i]` makes 12), and each
@@ -21,6 +23,10 @@ const MAX_SHARE: f64 = 0.006;
 /// The share of a literal at least, however long and rare its letters: of two words nobody knows
 /// which is the commoner, so the smaller set is the better one.
 const MIN_SHARE: f64 = 1e-6;
+/// Sets that are kept of a part, for the alternation it may stand in.
+const MAX_CHOICES: usize = 4;
+/// Branches of an alternation up to which sets are looked for that several have.
+const MAX_SHARING: usize = 16;
 /// Members up to which a class is multiplied out. Digits are; `[a-z]` says next to nothing.
 const MAX_CLASS: usize = 10;
 
@@ -49,7 +55,7 @@ impl Literals {
         {
             return Self::Exact(minimised(&exact));
         }
-        match found.best {
+        match found.choices.into_iter().next().map(|choice| choice.set) {
             Some(best) => {
                 let shortest = best.iter().min_by_key(|literal| literal.len());
                 let shortest = String::from_utf8_lossy(shortest.map_or(&[][..], |s| s));
@@ -71,14 +77,33 @@ impl Literals {
     }
 }
 
+/// A set of which every match contains a member, and roughly the share of positions at which one
+/// stands.
+#[derive(Clone, Debug)]
+struct Choice {
+    set: Vec<Vec<u8>>,
+    share: f64,
+}
+
 /// What is known of a part of a pattern.
 #[derive(Default)]
 struct Found {
     /// Everything the part matches, where that is finite and small. Zero-width assertions count
     /// as matching the empty string, so this may be wider than the part, never narrower.
     exact: Option<Vec<Vec<u8>>>,
-    /// The best set of which every match of the part contains a member.
-    best: Option<Vec<Vec<u8>>>,
+    /// The best sets of which every match of the part contains a member: the best first, at most
+    /// [`MAX_CHOICES`].
+    choices: Vec<Choice>,
+    /// Of a repetition without end: everything that the fewest copies of its part match, and that
+    /// one more does.
+    copies: Option<Copies>,
+}
+
+/// What every match of a repetition both begins and ends with.
+struct Copies {
+    fewest: Vec<Vec<u8>>,
+    /// With one more, for a match that goes on; none where these are too many.
+    more: Option<Vec<Vec<u8>>>,
 }
 
 impl Found {
@@ -88,12 +113,33 @@ impl Found {
         set.retain(|literal| !literal.contains(&b'\n'));
         set.sort_unstable();
         set.dedup();
-        let best = better(None, Some(minimised(&set)));
-        Self { exact: Some(set), best }
+        let mut found = Self::default();
+        found.offer(minimised(&set));
+        found.exact = Some(set);
+        found
     }
 
-    fn at_least(best: Option<Vec<Vec<u8>>>) -> Self {
-        Self { exact: None, best }
+    fn at_least(set: Vec<Vec<u8>>) -> Self {
+        let mut found = Self::default();
+        found.offer(set);
+        found
+    }
+
+    /// Takes a set in among the choices, if it says something and is better than the worst.
+    fn offer(&mut self, set: Vec<Vec<u8>>) {
+        if !set.is_empty() && set.iter().all(|literal| !literal.is_empty()) {
+            let share = share_let_through(&set);
+            self.offer_choice(Choice { set, share });
+        }
+    }
+
+    fn offer_choice(&mut self, choice: Choice) {
+        let at = self.choices.partition_point(|known| known.share <= choice.share);
+        let is_known = self.choices[..at].last().is_some_and(|known| known.set == choice.set);
+        if at < MAX_CHOICES && !is_known {
+            self.choices.insert(at, choice);
+            self.choices.truncate(MAX_CHOICES);
+        }
     }
 }
 
@@ -103,9 +149,7 @@ fn walk(hir: &Hir) -> Found {
         HirKind::Literal(literal) => match literal.0.get(..crate::domain::MAX_DOMAIN) {
             // As much of it as a domain can hold: of 60,000 times the same letter, the automaton
             // of the prefilter takes a minute.
-            Some(head) if head.len() < literal.0.len() => {
-                Found::at_least(Some(vec![head.to_vec()]))
-            }
+            Some(head) if head.len() < literal.0.len() => Found::at_least(vec![head.to_vec()]),
             _ => Found::exactly(vec![literal.0.to_vec()]),
         },
         HirKind::Class(class) => class_members(class).map_or_else(Found::default, Found::exactly),
@@ -141,7 +185,22 @@ fn repeated(repetition: &Repetition) -> Found {
     {
         return Found::exactly(set);
     }
-    if repetition.min == 0 { Found::default() } else { Found::at_least(sub.best) }
+    if repetition.min == 0 {
+        return Found::default();
+    }
+    let copies = sub.exact.as_ref().and_then(|exact| copies(exact, repetition));
+    Found { exact: None, choices: sub.choices, copies }
+}
+
+/// The fewest copies of a part, or one where these are too many.
+fn copies(exact: &[Vec<u8>], repetition: &Repetition) -> Option<Copies> {
+    let few = (repetition.min as usize) < crate::domain::MAX_DOMAIN;
+    let fewest = few.then(|| powers(exact, repetition.min, repetition.min)).flatten();
+    let Some(fewest) = fewest else {
+        return powers(exact, 1, 1).map(|fewest| Copies { fewest, more: None });
+    };
+    let more = powers(exact, repetition.min + 1, repetition.min + 1);
+    Some(Copies { fewest, more })
 }
 
 /// Everything that `min` to `max` copies of `set` make, where that stays small.
@@ -162,20 +221,6 @@ fn powers(set: &[Vec<u8>], min: u32, max: u32) -> Option<Vec<Vec<u8>>> {
     Some(all)
 }
 
-/// What every match of a repetition both begins and ends with: the fewest copies of its part, or
-/// one where these are too many.
-fn fewest_copies(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    match hir.kind() {
-        HirKind::Capture(capture) => fewest_copies(&capture.sub),
-        HirKind::Repetition(Repetition { min, sub, .. }) if *min > 0 => {
-            let exact = walk(sub).exact?;
-            let few = (*min as usize <= crate::domain::MAX_DOMAIN).then_some(*min);
-            few.and_then(|min| powers(&exact, min, min)).or_else(|| powers(&exact, 1, 1))
-        }
-        _ => None,
-    }
-}
-
 /// Every member of `heads` with every member of `tails` behind it, where that stays small.
 fn crossed(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     // A single head or tail, as the prefix that all words of a list share, multiplies nothing.
@@ -189,25 +234,28 @@ fn crossed(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
 }
 
 fn concatenated(parts: &[Hir]) -> Found {
+    let parts: Vec<Found> = parts.iter().map(walk).collect();
     let mut run = vec![Vec::new()];
     // What the run was made of.
     let mut pieces: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut whole = true;
-    let mut best = None;
+    let mut found = Found::default();
+    if parts.iter().any(|part| part.copies.is_some()) {
+        offer_bridges(&parts, &mut found);
+    }
     for part in parts {
-        let found = walk(part);
-        if let Some(longer) = found.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
+        if let Some(longer) = part.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
             run = longer;
-            pieces.extend(found.exact.filter(|exact| !exact.iter().all(Vec::is_empty)));
+            pieces.extend(part.exact.filter(|exact| !exact.iter().all(Vec::is_empty)));
             continue;
         }
         whole = false;
         // `pu+bnub` begins with `pu` and ends with `ubnub`.
-        let copies = fewest_copies(part);
+        let copies = part.copies.map(|copies| copies.fewest);
         let longer = copies.as_ref().and_then(|copies| crossed(&run, copies));
-        best = better(best, Some(minimised(&longer.unwrap_or(run))));
-        best = better(best, found.best);
-        if let Some(exact) = found.exact {
+        found.offer(minimised(&longer.unwrap_or(run)));
+        part.choices.into_iter().for_each(|choice| found.offer_choice(choice));
+        if let Some(exact) = part.exact {
             // `[e3][l1]a[s5][t7]ic[l1]oud`: too many from its beginning on, not from its middle.
             pieces.push(exact);
             run = longest_end(&mut pieces);
@@ -219,7 +267,39 @@ fn concatenated(parts: &[Hir]) -> Found {
     if whole {
         return Found::exactly(run);
     }
-    Found::at_least(better(best, Some(minimised(&run))))
+    found.offer(minimised(&run));
+    found
+}
+
+/// Offers the sets that reach over repetitions: what `ecl+ick` matches contains `eclick` or
+/// `ecll`.
+fn offer_bridges(parts: &[Found], found: &mut Found) {
+    let mut run = vec![Vec::new()];
+    // What the run ends with where a repetition in it goes on.
+    let mut others: Vec<Vec<u8>> = Vec::new();
+    for part in parts {
+        if let Some(longer) = part.exact.as_ref().and_then(|exact| crossed(&run, exact)) {
+            run = longer;
+            continue;
+        }
+        let bridged = part.copies.as_ref().and_then(|copies| {
+            let more = crossed(&run, copies.more.as_ref()?)?;
+            Some((crossed(&run, &copies.fewest)?, more))
+        });
+        match bridged {
+            Some((longer, more)) if others.len() + more.len() <= MAX_LITERALS => {
+                run = longer;
+                others.extend(more);
+            }
+            _ => {
+                run.append(&mut others);
+                found.offer(minimised(&run));
+                run = vec![Vec::new()];
+            }
+        }
+    }
+    run.append(&mut others);
+    found.offer(minimised(&run));
 }
 
 /// Drops pieces from the front until what is left can be crossed out, and does so. The last one
@@ -246,9 +326,35 @@ fn alternated(parts: &[Hir]) -> Found {
             branches.into_iter().flat_map(|b| b.exact.unwrap_or_default()).collect(),
         );
     }
-    let each: Option<Vec<Vec<Vec<u8>>>> = branches.into_iter().map(|branch| branch.best).collect();
-    let union = each.map(|sets| minimised(&sets.concat()));
-    Found::at_least(union.filter(|set| set.len() <= MAX_ALTERNATIVES))
+    if branches.iter().any(|branch| branch.choices.is_empty()) {
+        return Found::default();
+    }
+    let union = minimised(&chosen(&branches));
+    if union.len() <= MAX_ALTERNATIVES { Found::at_least(union) } else { Found::default() }
+}
+
+/// A set for each branch, all together: the best of each, unless several have one in common, as
+/// `apple.*id|id.*apple` has `apple`.
+fn chosen(branches: &[Found]) -> Vec<Vec<u8>> {
+    let mut chosen: Vec<&Choice> = branches.iter().map(|branch| &branch.choices[0]).collect();
+    let shares = |chosen: &[&Choice]| -> f64 {
+        let is_first = |at: usize| chosen[..at].iter().all(|other| other.set != chosen[at].set);
+        (0..chosen.len()).filter(|at| is_first(*at)).map(|at| chosen[at].share).sum()
+    };
+    if branches.len() <= MAX_SHARING {
+        for common in branches.iter().flat_map(|branch| &branch.choices) {
+            let has = |branch: &Found| branch.choices.iter().any(|choice| choice.set == common.set);
+            let other: Vec<&Choice> = branches
+                .iter()
+                .zip(&chosen)
+                .map(|(branch, chosen)| if has(branch) { common } else { *chosen })
+                .collect();
+            if shares(&other) < shares(&chosen) {
+                chosen = other;
+            }
+        }
+    }
+    chosen.iter().flat_map(|choice| choice.set.iter().cloned()).collect()
 }
 
 /// The set without the members that contain another: whatever contains `appleid` contains
@@ -270,23 +376,12 @@ fn usable(set: &[Vec<u8>]) -> bool {
     !set.is_empty() && set.iter().all(|literal| literal.len() >= MIN_LENGTH)
 }
 
-/// The set that lets fewer names through.
-fn better(one: Option<Vec<Vec<u8>>>, other: Option<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
-    let says_something =
-        |set: &Vec<Vec<u8>>| !set.is_empty() && set.iter().all(|literal| !literal.is_empty());
-    match (one.filter(says_something), other.filter(says_something)) {
-        (Some(one), Some(other)) => {
-            Some(if share_let_through(&one) <= share_let_through(&other) { one } else { other })
-        }
-        (one, other) => one.or(other),
-    }
-}
-
 /// Roughly the share of positions at which some literal of the set stands.
 fn share_let_through(set: &[Vec<u8>]) -> f64 {
-    let share =
+    let by_letters =
         |literal: &Vec<u8>| -> f64 { literal.iter().map(|byte| frequency(*byte)).product() };
-    set.iter().map(|literal| share(literal).max(MIN_SHARE)).sum()
+    let share = |literal: &Vec<u8>| words::share(literal).max(by_letters(literal)).max(MIN_SHARE);
+    set.iter().map(share).sum()
 }
 
 /// Roughly how often a byte stands in host names: enough to tell `q` from `e`.
@@ -344,10 +439,13 @@ mod tests {
 
     #[test]
     fn the_strongest_part_is_required() {
-        let table: [(&str, &[&str]); 13] = [
+        let table: [(&str, &[&str]); 16] = [
             ("pu+bnub", &["ubnub"]),
-            ("aub(u)+s", &["aubu"]),
+            ("ecl+ick", &["eclick", "ecll"]),
+            ("aub(u)+s", &["aubus", "aubuu"]),
             ("xk(?:ab){2,}c", &["xkabab"]),
+            ("info.*(track|parcel|qqpost)", &["parcel", "qqpost", "track"]),
+            ("qphone.*unlock|unlock.*qphone|unlock.*zzz", &["unlock"]),
             ("kr[a4][01]{7}", &["kr40", "kr41", "kra0", "kra1"]),
             (".*ab.*", &["ab"]),
             ("(secure|login|verify).*paypal", &["paypal"]),
@@ -357,7 +455,7 @@ mod tests {
             (r"\.(tk|ml)$", &[".ml", ".tk"]),
             ("^(?!.*\\.paypal\\.com$).*paypal", &["paypal"]),
             ("(?:bank)+[a-z]{3}", &["bank"]),
-            ("x?yz[a-z]*(?:secure|login)", &["login", "secure"]),
+            ("x?yz[a-z]*(?:sekure|lokin)", &["lokin", "sekure"]),
         ];
         for (written, expected) in table {
             match literals(written) {

@@ -1,12 +1,9 @@
 //! The side block: the other forms of a block's internationalised domains, a line each.
 //!
-//! Owns the text of those lines and whose they are. Domains without an `xn--` label, nearly all,
-//! cost it one look; which rules a line matches is `engine`'s business.
-
-use memchr::memmem;
+//! Owns the text of those lines and whose they are. Which domains have a label `xn--`, and which
+//! rules a line matches, is `engine`'s business.
 
 use super::engine::domain_at;
-use super::prefilter::gallop;
 use crate::domain::{Forms, Views};
 
 /// The lines beside a block. Filled anew for the next block in the same memory.
@@ -24,22 +21,15 @@ pub struct SideBlock {
 }
 
 impl SideBlock {
-    /// Makes the lines of a block's domains; `ends` holds where each of them ends.
-    pub fn fill(&mut self, block: &str, ends: &[u32]) {
+    /// Makes the lines of a block's domains; `ends` holds where each of them ends, `encoded` the
+    /// indices of those with `xn--` in them, ascending.
+    pub fn fill(&mut self, block: &str, ends: &[u32], encoded: &[u32]) {
         self.text.clear();
         self.ends.clear();
         self.lines.clear();
         self.invalid_labels = 0;
-        // The first domain of which no form was made yet, and where it begins.
-        let (mut next, mut start) = (0, 0);
-        for at in memmem::find_iter(block.as_bytes(), "xn--") {
-            let begins_label = at == 0 || matches!(block.as_bytes()[at - 1], b'.' | b'\n');
-            if begins_label && at >= start {
-                let domain = next + gallop(&ends[next..], at);
-                self.add(domain_at(block, ends, domain), domain as u32);
-                start = ends[domain] as usize + 1;
-                next = domain + 1;
-            }
+        for domain in encoded {
+            self.add(domain_at(block, ends, *domain as usize), *domain);
         }
     }
 
@@ -100,7 +90,8 @@ mod tests {
             block.push('\n');
         }
         let mut side = SideBlock::default();
-        side.fill(&block, &ends);
+        let encoded = domains.iter().zip(0..).filter(|(domain, _)| domain.contains("xn--"));
+        side.fill(&block, &ends, &encoded.map(|(_, index)| index).collect::<Vec<_>>());
         let lines = (0..side.ends().len()).map(|index| {
             let (line, domain, view) = side.line(index);
             (line.to_owned(), domain, view)

@@ -12,7 +12,7 @@ use regex_syntax::hir::Hir;
 
 use super::engine::domain_at;
 use super::literal::Literals;
-use super::prefilter::{Candidate, Prefilter};
+use super::prefilter::{Candidate, Prefilter, Walk};
 use super::verify::{Cache, Verdict, Verifier};
 use crate::error::Result;
 use crate::rule::{Pattern, RuleIndex, Syntax};
@@ -98,13 +98,18 @@ impl UnicodeCandidates {
         Ok(Self { prefilter: Prefilter::build(own.into_iter(), None)?, always })
     }
 
+    /// Whether the literals of byte mode show all candidates.
+    pub fn is_empty(&self) -> bool {
+        self.always.is_empty() && self.prefilter.literals().len() == 0
+    }
+
     /// Adds the candidates on those lines of `block` that are not ASCII; `ends` holds where each
     /// line ends. A pair may be added more than once.
-    pub fn add(&self, block: &str, ends: &[u32], found: &mut Vec<Candidate>) {
+    pub fn add(&self, block: &str, ends: &[u32], walk: &mut Walk, found: &mut Vec<Candidate>) {
         let is_unicode = |line: u32| !domain_at(block, ends, line as usize).is_ascii();
         if self.prefilter.literals().len() > 0 {
             let before = found.len();
-            self.prefilter.candidates(block.as_bytes(), ends, found);
+            self.prefilter.candidates(block.as_bytes(), ends, walk, found);
             // On an ASCII line a rule needs the literals that byte mode knows.
             let added = found.split_off(before);
             found.extend(added.into_iter().filter(|(line, _)| is_unicode(*line)));

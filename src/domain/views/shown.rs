@@ -33,22 +33,42 @@ struct Slot {
 }
 
 /// A short text.
-#[derive(Clone, Copy, Debug, Default)]
-struct Text {
-    length: u8,
-    bytes: [u8; SPACE],
+#[derive(Clone, Copy, Debug)]
+enum Text {
+    /// Of one character, as most.
+    One(char),
+    Few {
+        length: u8,
+        bytes: [u8; SPACE],
+    },
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Few { length: 0, bytes: [0; SPACE] }
+    }
 }
 
 impl Text {
     /// None where the text is too long.
     fn new(text: &str) -> Option<Self> {
+        let mut chars = text.chars();
+        if let (Some(one), None) = (chars.next(), chars.next()) {
+            return Some(Self::One(one));
+        }
         let mut bytes = [0; SPACE];
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        Some(Self { length: text.len() as u8, bytes })
+        Some(Self::Few { length: text.len() as u8, bytes })
     }
 
-    fn as_str(&self) -> &str {
-        str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    #[inline]
+    fn append_to(&self, out: &mut String) {
+        match self {
+            Self::One(one) => out.push(*one),
+            Self::Few { length, bytes } => {
+                out.push_str(str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default());
+            }
+        }
     }
 }
 
@@ -65,8 +85,8 @@ impl Shown {
         if let Some(slot) = self.slots.get(at)
             && slot.character == c
         {
-            unicode.push_str(slot.unicode.as_str());
-            alike.push_str(slot.look_alike.as_str());
+            slot.unicode.append_to(unicode);
+            slot.look_alike.append_to(alike);
             return;
         }
         let starts = (unicode.len(), alike.len());

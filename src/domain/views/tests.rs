@@ -39,6 +39,7 @@ fn a_name_in_other_letters_looks_like_the_brand() {
         ("appleìdsupport", "appleidsupport"),
         ("blockcĥain", "blockchain"),
         ("paypal-ⅼogin", "paypal-login"),
+        ("officeƽ65", "office565"),
         ("pay\u{307}pal", "paypal"),
         ("myetᏂerwallet", "myetherwallet"),
         ("myetꮒerwallet", "myetherwallet"),
@@ -159,4 +160,22 @@ fn views_have_names_and_bits() {
     assert_eq!(all.names().collect::<Vec<_>>(), ["a-label", "unicode", "look-alike"]);
     assert_eq!(Views::from_bits(all.bits()), all);
     assert_eq!(Views::LOOK_ALIKE.names().collect::<Vec<_>>(), ["look-alike"]);
+}
+
+#[test]
+fn what_passes_for_two_letters_has_a_form_for_either() {
+    let made = Forms::of(&format!("{}.de", a_label("pəypəl")));
+    let forms: Vec<(Views, &str)> = made.iter().collect();
+    let unicode = made.unicode().expect("decodes");
+    assert_eq!(
+        forms,
+        [
+            (Views::UNICODE, unicode),
+            (Views::LOOK_ALIKE, "peypel.de"),
+            (Views::LOOK_ALIKE, "paypal.de")
+        ]
+    );
+    let mut forms = made;
+    forms.make("xn--mnchen-3ya.de");
+    assert_eq!(forms.iter().count(), 2);
 }

@@ -61,11 +61,20 @@ impl Engine {
     /// [`hits`](Self::hits) takes them.
     pub fn profile(&self, block: &str, ends: &[u32], scratch: &mut Scratch, profile: &mut Profile) {
         let mut side = std::mem::take(&mut scratch.side);
-        side.fill(block, ends);
         let mut candidates = std::mem::take(&mut scratch.candidates);
         let mut hits: Vec<Candidate> = Vec::new();
         profile.domains += ends.len() as u64;
 
+        let start = Instant::now();
+        self.line_candidates(block, ends, scratch, &mut candidates);
+        profile.prefilter += start.elapsed();
+        side.fill(block, ends, &scratch.encoded);
+        self.verified(&candidates, scratch, profile, |engine, (domain, rule), scratch| {
+            let called = engine.called(block, ends, &side, domain, rule);
+            let proof = engine.judge(called, called.domain, rule, scratch).ok()?;
+            hits.push((domain, rule));
+            Some(proof.gave_up)
+        });
         let start = Instant::now();
         self.line_candidates(side.text(), side.ends(), scratch, &mut candidates);
         profile.prefilter += start.elapsed();
@@ -73,15 +82,6 @@ impl Engine {
             let (form, domain, _) = side.line(line as usize);
             let called = engine.called(block, ends, &side, domain, rule);
             let proof = engine.judge(called, form, rule, scratch).ok()?;
-            hits.push((domain, rule));
-            Some(proof.gave_up)
-        });
-        let start = Instant::now();
-        self.line_candidates(block, ends, scratch, &mut candidates);
-        profile.prefilter += start.elapsed();
-        self.verified(&candidates, scratch, profile, |engine, (domain, rule), scratch| {
-            let called = engine.called(block, ends, &side, domain, rule);
-            let proof = engine.judge(called, called.domain, rule, scratch).ok()?;
             hits.push((domain, rule));
             Some(proof.gave_up)
         });

@@ -1,6 +1,6 @@
 //! Every regime finds what a plain search for each literal finds, over any literals and blocks.
 
-use super::{Prefilter, Regime};
+use super::{Prefilter, Regime, Walk};
 use crate::rule::RuleIndex;
 
 struct Block {
@@ -38,7 +38,7 @@ fn naive(sets: &[(RuleIndex, Vec<Vec<u8>>)], block: &Block) -> Vec<(u32, RuleInd
 
 fn found(prefilter: &Prefilter, block: &Block) -> Vec<(u32, RuleIndex)> {
     let mut found = Vec::new();
-    prefilter.candidates(&block.text, &block.ends, &mut found);
+    prefilter.candidates(&block.text, &block.ends, &mut Walk::default(), &mut found);
     found.sort_unstable();
     found.dedup();
     found

@@ -28,6 +28,7 @@ use dense::Dense;
 use grams::Grams;
 pub use level::Level;
 use packed::Packed;
+pub use spots::Walk;
 use table::{LiteralIndex, Table};
 
 /// A domain of the block (by its index) and a rule that it may match.
@@ -127,10 +128,17 @@ impl Prefilter {
     }
 
     /// Adds a candidate for every literal in the block; a pair may be added more than once.
-    /// `ends` holds where each domain ends in `block`, ascending; a newline follows each.
-    pub fn candidates(&self, block: &[u8], ends: &[u32], found: &mut Vec<Candidate>) {
+    /// `ends` holds where each domain ends in `block`, ascending; a newline follows each. What
+    /// `walk` holds is no matter.
+    pub fn candidates(
+        &self,
+        block: &[u8],
+        ends: &[u32],
+        walk: &mut Walk,
+        found: &mut Vec<Candidate>,
+    ) {
         let mut domain = 0;
-        self.each(block, |literal, at| {
+        self.each(block, walk, |literal, at| {
             // Nearly ascending: a search may go back within the few bytes it looks at together.
             while domain > 0 && ends[domain - 1] as usize >= at {
                 domain -= 1;
@@ -148,7 +156,7 @@ impl Prefilter {
         rule: RuleIndex,
     ) -> impl Iterator<Item = (usize, &'p [u8])> + 'p {
         let mut all = Vec::new();
-        self.each(domain.as_bytes(), |literal, at| {
+        self.each(domain.as_bytes(), &mut Walk::default(), |literal, at| {
             if self.table.rules(literal).contains(&rule) {
                 all.push((at, self.table.literal(literal)));
             }
@@ -163,20 +171,26 @@ impl Prefilter {
         self.table.literals()
     }
 
+    /// The same without those that `rule` alone looks for.
+    pub fn literals_but_of(&self, rule: RuleIndex) -> impl Iterator<Item = &[u8]> {
+        let is_others = move |literal| self.table.rules(literal) != [rule];
+        self.literals().zip(0..).filter(move |(_, at)| is_others(*at)).map(|(literal, _)| literal)
+    }
+
     /// Calls `found` with every literal of the block and where it begins.
     #[inline]
-    fn each(&self, block: &[u8], found: impl FnMut(LiteralIndex, usize)) {
+    fn each(&self, block: &[u8], walk: &mut Walk, found: impl FnMut(LiteralIndex, usize)) {
         match &self.search {
             Search::Packed(packed) => packed.each(block, found),
             Search::Dense(dense) => dense.each(block, found),
-            Search::Buckets(buckets) => buckets.each(block, &self.table, found),
-            Search::Grams(grams) => grams.each(block, &self.table, found),
+            Search::Buckets(buckets) => buckets.each(block, &self.table, walk, found),
+            Search::Grams(grams) => grams.each(block, &self.table, walk, found),
         }
     }
 }
 
 /// How many of the ascending `ends` lie before `at`; fast where they are few.
-pub fn gallop(ends: &[u32], at: usize) -> usize {
+fn gallop(ends: &[u32], at: usize) -> usize {
     let before = |end: &u32| (*end as usize) < at;
     if !ends.first().is_some_and(before) {
         return 0;
@@ -201,7 +215,7 @@ mod tests {
                 Prefilter::build(sets.clone().into_iter(), Some(regime)).expect("builds");
             let block = b"paypal.com\nx.org\npal\n";
             let mut found = Vec::new();
-            prefilter.candidates(block, &[10, 16, 20], &mut found);
+            prefilter.candidates(block, &[10, 16, 20], &mut Walk::default(), &mut found);
             found.sort_unstable();
             found.dedup();
             assert_eq!(found, [(0, 0), (0, 1), (2, 1)], "{regime:?}");
@@ -215,10 +229,10 @@ mod tests {
         let prefilter =
             Prefilter::build([(0, vec![b"ab".to_vec()])].into_iter(), None).expect("builds");
         let mut found = Vec::new();
-        prefilter.candidates(b"a\nb\n", &[1, 3], &mut found);
+        prefilter.candidates(b"a\nb\n", &[1, 3], &mut Walk::default(), &mut found);
         assert!(found.is_empty());
         let empty = Prefilter::build(std::iter::empty(), None).expect("builds");
-        empty.candidates(b"a\nb\n", &[1, 3], &mut found);
+        empty.candidates(b"a\nb\n", &[1, 3], &mut Walk::default(), &mut found);
         assert!(found.is_empty() && empty.literals().len() == 0);
     }
 

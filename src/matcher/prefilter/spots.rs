@@ -4,7 +4,9 @@
 pub const MAX_PROBES: usize = 8;
 
 /// What a walk over a block keeps. Two looks at what it noted: the first decides nothing, so its
-/// misses of the cache do not wait for each other, as they would with comparisons in between.
+/// misses of the cache do not wait for each other, as they would with comparisons in between. It
+/// is reused from block to block: to empty it takes as long as to look for a handful of literals.
+#[derive(Debug)]
 pub struct Walk {
     pub spots: Spots,
     /// Grams that stand in the block: where each begins, and its hash.
@@ -18,6 +20,7 @@ impl Default for Walk {
 }
 
 /// Positions in the block noted and not yet looked at.
+#[derive(Debug)]
 pub struct Spots {
     filled: usize,
     noted: [u32; Self::CAPACITY],

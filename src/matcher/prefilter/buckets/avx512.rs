@@ -5,7 +5,10 @@ use std::arch::x86_64::{
     _mm512_set1_epi8, _mm512_setzero_si512, _mm512_test_epi8_mask,
 };
 
-use super::{BYTES, Group, Spots, WIDTH};
+use super::{Alphabet, Group, Spots, WIDTH};
+
+/// Bytes that a table tells from each other.
+const BYTES: usize = Alphabet::SevenBits.size();
 
 /// Bytes that are looked at together.
 const CHUNK: usize = 64;
@@ -16,7 +19,7 @@ pub const REACH: usize = CHUNK + WIDTH - 1;
 /// space.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 pub fn sift<const GROUPS: usize>(
-    groups: &[Group],
+    groups: &[Group<BYTES>],
     block: &[u8],
     mut at: usize,
     spots: &mut Spots,

@@ -17,7 +17,7 @@ use super::index::{Entry, Index, eight_bytes, hash, mask};
 use super::level::Level;
 use super::spots::{MAX_PROBES, Spots, Walk};
 use super::table::{LiteralIndex, Table};
-use sort::{BYTES, Place, fragment, seven_bits};
+use sort::{Alphabet, Place, fragment};
 
 /// Bytes of a fragment. With fewer, more texts pass by chance; with more, shorter literals, which
 /// let everything pass behind their end, spoil more buckets.
@@ -25,21 +25,25 @@ const WIDTH: usize = 6;
 const _: () = assert!(WIDTH <= MAX_PROBES);
 /// Buckets of a group: the bits of a byte.
 const GROUP: usize = 8;
-/// How many groups there are for up to so many literals. Each takes time, and saves some on what
-/// passes by chance.
-const GROUPS: [(usize, usize); 3] = [(96, 1), (640, 2), (1792, 4)];
 const MAX_GROUPS: usize = 8;
 /// Bytes that are looked at together, at most.
 const MAX_CHUNK: usize = 64;
 
-/// By place in the fragment and byte: the buckets of a group that have it there.
-type Group = [[u8; BYTES]; WIDTH];
+/// By place in the fragment and symbol: the buckets of a group that have it there.
+type Group<const SYMBOLS: usize> = [[u8; SYMBOLS]; WIDTH];
+
+/// The groups, as the instructions look them up.
+#[derive(Debug)]
+enum Groups {
+    LowHalves(Vec<Group<{ Alphabet::LowHalves.size() }>>),
+    SevenBits(Vec<Group<{ Alphabet::SevenBits.size() }>>),
+}
 
 /// The buckets, and the index behind them.
 #[derive(Debug)]
 pub struct Buckets {
     level: Level,
-    groups: Vec<Group>,
+    groups: Groups,
     /// The fragments.
     fragments: Bitmap,
     /// The masks of the lengths that fragments have.
@@ -49,12 +53,18 @@ pub struct Buckets {
 
 impl Buckets {
     /// Literals up to which this is the fastest search. A table for all of ASCII tells each byte
-    /// from each other, and so many more literals apart than one for either half of a byte.
-    pub const fn most(level: Level) -> usize {
+    /// from each other, and so many more literals apart than one for half of a byte.
+    pub fn most(level: Level) -> usize {
+        Self::sizes(level).last().map_or(0, |(most, _)| *most)
+    }
+
+    /// How many groups there are for up to so many literals. Each takes time, and saves some on
+    /// what passes by chance.
+    const fn sizes(level: Level) -> &'static [(usize, usize)] {
         match level {
-            Level::Portable => 0,
-            Level::Avx2 => 128,
-            Level::Avx512 => 4096,
+            Level::Portable => &[],
+            Level::Avx2 => &[(60, 1), (512, 2), (1024, 4)],
+            Level::Avx512 => &[(96, 1), (640, 2), (1792, 4), (4096, MAX_GROUPS)],
         }
     }
 
@@ -65,23 +75,21 @@ impl Buckets {
             return None;
         }
         let literals: Vec<&[u8]> = table.literals().collect();
-        let enough = GROUPS.iter().find(|(most, _)| literals.len() <= *most);
+        let enough = Self::sizes(level).iter().find(|(most, _)| literals.len() <= *most);
         let count = enough.map_or(MAX_GROUPS, |(_, groups)| *groups);
-        let places = sort::sorted(&literals, count);
-        let mut groups = vec![[[0; BYTES]; WIDTH]; count];
+        let alphabet =
+            if level == Level::Avx512 { Alphabet::SevenBits } else { Alphabet::LowHalves };
+        let places = sort::sorted(&literals, count, alphabet);
+        let groups = match alphabet {
+            Alphabet::SevenBits => Groups::SevenBits(grouped(alphabet, &literals, &places, count)),
+            Alphabet::LowHalves => Groups::LowHalves(grouped(alphabet, &literals, &places, count)),
+        };
         let mut fragments = Bitmap::new(literals.len());
         let mut masks = Vec::new();
         let mut entries = Vec::new();
         for ((literal, place), number) in literals.iter().zip(&places).zip(0..) {
-            let Place { bucket, offset } = *place;
+            let offset = place.offset;
             let fragment = fragment(literal, offset);
-            let bit = 1 << (bucket % GROUP);
-            for (table, at) in groups[bucket / GROUP].iter_mut().zip(0..) {
-                match fragment.get(at) {
-                    Some(byte) => table[seven_bits(*byte)] |= bit,
-                    None => table.iter_mut().for_each(|buckets| *buckets |= bit),
-                }
-            }
             let mask = mask(fragment.len());
             if !masks.contains(&mask) {
                 masks.push(mask);
@@ -101,12 +109,18 @@ impl Buckets {
 
     /// Calls `found` with every literal of `block` and where it begins.
     #[inline]
-    pub fn each(&self, block: &[u8], table: &Table, mut found: impl FnMut(LiteralIndex, usize)) {
-        let mut walk = Walk::default();
+    pub fn each(
+        &self,
+        block: &[u8],
+        table: &Table,
+        walk: &mut Walk,
+        mut found: impl FnMut(LiteralIndex, usize),
+    ) {
+        walk.spots.clear();
         let mut at = 0;
         while block.len() - at >= self.reach() {
             at = self.sift(block, at, &mut walk.spots);
-            self.confirm(block, 0, table, &mut walk, &mut found);
+            self.confirm(block, 0, table, walk, &mut found);
         }
         // What is left, with zeros behind it, so that there is enough to look at.
         let rest = &block[at..];
@@ -115,14 +129,17 @@ impl Buckets {
         let mut from = 0;
         while from < rest.len() {
             from = self.sift(&last, from, &mut walk.spots);
-            self.confirm(block, at, table, &mut walk, &mut found);
+            self.confirm(block, at, table, walk, &mut found);
         }
     }
 
     /// Bytes that have to be there to look at a chunk.
     fn reach(&self) -> usize {
         #[cfg(target_arch = "x86_64")]
-        return if self.level == Level::Avx512 { avx512::REACH } else { avx2::REACH };
+        return match self.groups {
+            Groups::LowHalves(_) => avx2::REACH,
+            Groups::SevenBits(_) => avx512::REACH,
+        };
         #[cfg(not(target_arch = "x86_64"))]
         MAX_CHUNK
     }
@@ -134,13 +151,19 @@ impl Buckets {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `new` lets no level through that this processor does not have.
         unsafe {
-            match (self.level, self.groups.len()) {
-                (Level::Avx512, 1) => avx512::sift::<1>(&self.groups, block, at, spots),
-                (Level::Avx512, 2) => avx512::sift::<2>(&self.groups, block, at, spots),
-                (Level::Avx512, 4) => avx512::sift::<4>(&self.groups, block, at, spots),
-                (Level::Avx512, _) => avx512::sift::<MAX_GROUPS>(&self.groups, block, at, spots),
-                (_, 1) => avx2::sift::<1>(&self.groups, block, at, spots),
-                (_, _) => avx2::sift::<2>(&self.groups, block, at, spots),
+            match &self.groups {
+                Groups::LowHalves(groups) => match groups.len() {
+                    1 => avx2::sift::<1>(groups, block, at, spots),
+                    2 => avx2::sift::<2>(groups, block, at, spots),
+                    4 => avx2::sift::<4>(groups, block, at, spots),
+                    _ => avx2::sift::<MAX_GROUPS>(groups, block, at, spots),
+                },
+                Groups::SevenBits(groups) => match groups.len() {
+                    1 => avx512::sift::<1>(groups, block, at, spots),
+                    2 => avx512::sift::<2>(groups, block, at, spots),
+                    4 => avx512::sift::<4>(groups, block, at, spots),
+                    _ => avx512::sift::<MAX_GROUPS>(groups, block, at, spots),
+                },
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -172,4 +195,25 @@ impl Buckets {
             self.index.literals_at(block, *at as usize, *hash, table, found);
         }
     }
+}
+
+/// The tables of so many groups.
+fn grouped<const SYMBOLS: usize>(
+    alphabet: Alphabet,
+    literals: &[&[u8]],
+    places: &[Place],
+    count: usize,
+) -> Vec<Group<SYMBOLS>> {
+    let mut groups = vec![[[0; SYMBOLS]; WIDTH]; count];
+    for (literal, Place { bucket, offset }) in literals.iter().zip(places) {
+        let fragment = fragment(literal, *offset);
+        let bit = 1 << (bucket % GROUP);
+        for (table, at) in groups[bucket / GROUP].iter_mut().zip(0..) {
+            match fragment.get(at) {
+                Some(byte) => table[alphabet.symbol(*byte)] |= bit,
+                None => table.iter_mut().for_each(|buckets| *buckets |= bit),
+            }
+        }
+    }
+    groups
 }

@@ -10,9 +10,46 @@ use crate::matcher::literal::frequency;
 
 /// How often each literal is tried again.
 const ROUNDS: usize = 4;
-/// Bytes that a bucket tells from each other: all of ASCII. Others are taken for those that they
-/// differ from in the highest bit.
-pub const BYTES: usize = 128;
+
+/// What a table tells from each other of the bytes at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alphabet {
+    /// All of ASCII. Others are taken for those that they differ from in the highest bit.
+    SevenBits,
+    /// The lower halves of bytes: sixteen, so that one instruction looks up many. Of the bytes of
+    /// domains, few that are frequent have the same; the upper halves would double the work, and
+    /// two buckets for one tell more apart.
+    LowHalves,
+}
+
+impl Alphabet {
+    /// How many there are.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::SevenBits => 128,
+            Self::LowHalves => 16,
+        }
+    }
+
+    /// What a byte is taken for.
+    pub fn symbol(self, byte: u8) -> usize {
+        usize::from(byte) % self.size()
+    }
+
+    /// By symbol: the share of bytes that are taken for it.
+    fn shares(self) -> Vec<f32> {
+        match self {
+            Self::SevenBits => (0..128).map(|byte| frequency(byte) as f32).collect(),
+            Self::LowHalves => {
+                let mut shares = vec![0.0; self.size()];
+                for byte in (b'a'..=b'z').chain(b'0'..=b'9').chain(*b"-.") {
+                    shares[self.symbol(byte)] += frequency(byte) as f32;
+                }
+                shares
+            }
+        }
+    }
+}
 
 /// Where a literal was put.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,14 +64,9 @@ pub fn fragment(literal: &[u8], offset: usize) -> &[u8] {
     &literal[offset..literal.len().min(offset + WIDTH)]
 }
 
-/// A byte as a bucket knows it.
-pub fn seven_bits(byte: u8) -> usize {
-    usize::from(byte) % BYTES
-}
-
 /// Sorts literals into `groups` groups of buckets.
-pub fn sorted(literals: &[&[u8]], groups: usize) -> Vec<Place> {
-    let mut buckets = Buckets::new(groups * GROUP);
+pub fn sorted(literals: &[&[u8]], groups: usize, alphabet: Alphabet) -> Vec<Place> {
+    let mut buckets = Buckets::new(groups * GROUP, alphabet);
     let mut places: Vec<Place> = Vec::with_capacity(literals.len());
     for literal in literals {
         let place = buckets.best(literal);
@@ -55,12 +87,15 @@ pub fn sorted(literals: &[&[u8]], groups: usize) -> Vec<Place> {
 /// are looked at.
 struct Buckets {
     count: usize,
-    /// By bucket: the fragments in it, by place and byte.
-    fragments: Vec<[[u16; BYTES]; WIDTH]>,
+    alphabet: Alphabet,
+    /// By symbol: the share of bytes that are taken for it.
+    symbols: Vec<f32>,
+    /// By bucket and place: how many fragments have each symbol there.
+    fragments: Vec<[Vec<u16>; WIDTH]>,
     /// By bucket and place: how many fragments end before it, so that every byte passes.
     open: Vec<[u16; WIDTH]>,
-    /// By place, byte and bucket: the share of texts whose byte there passes, once a fragment
-    /// with this byte is in the bucket.
+    /// By place, symbol and bucket: the share of texts whose byte there passes, once a fragment
+    /// with this symbol is in the bucket.
     shares_with: Vec<f32>,
     /// By bucket and place: the share of texts whose byte there passes.
     shares_at: Vec<[f32; WIDTH]>,
@@ -71,12 +106,15 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn new(count: usize) -> Self {
+    fn new(count: usize, alphabet: Alphabet) -> Self {
+        let size = alphabet.size();
         let mut buckets = Self {
             count,
-            fragments: vec![[[0; BYTES]; WIDTH]; count],
+            alphabet,
+            symbols: alphabet.shares(),
+            fragments: vec![std::array::from_fn(|_| vec![0; size]); count],
             open: vec![[0; WIDTH]; count],
-            shares_with: vec![0.0; WIDTH * BYTES * count],
+            shares_with: vec![0.0; WIDTH * size * count],
             shares_at: vec![[0.0; WIDTH]; count],
             shares: vec![0.0; count],
             costs: vec![0.0; count],
@@ -93,7 +131,7 @@ impl Buckets {
         for offset in 0..=literal.len().saturating_sub(WIDTH) {
             self.costs.fill(1.0);
             for (byte, place) in fragment(literal, offset).iter().zip(0..) {
-                let at = (place * BYTES + seven_bits(*byte)) * self.count;
+                let at = (place * self.alphabet.size() + self.alphabet.symbol(*byte)) * self.count;
                 let shares = &self.shares_with[at..at + self.count];
                 self.costs.iter_mut().zip(shares).for_each(|(cost, share)| *cost *= share);
             }
@@ -126,10 +164,10 @@ impl Buckets {
         }
     }
 
-    /// How many fragments of a bucket have the byte that this one has at a place, or none there.
+    /// How many fragments of a bucket have the symbol that this one has at a place, or none there.
     fn count_of(&mut self, bucket: usize, place: usize, fragment: &[u8]) -> &mut u16 {
         match fragment.get(place) {
-            Some(byte) => &mut self.fragments[bucket][place][seven_bits(*byte)],
+            Some(byte) => &mut self.fragments[bucket][place][self.alphabet.symbol(*byte)],
             None => &mut self.open[bucket][place],
         }
     }
@@ -138,12 +176,12 @@ impl Buckets {
     fn weigh(&mut self, bucket: usize, place: usize) {
         let counts = &self.fragments[bucket][place];
         let open = self.open[bucket][place] > 0;
-        let passing = counts.iter().zip(0..).filter(|(count, _)| **count > 0);
-        let share = passing.map(|(_, byte)| frequency(byte) as f32).sum::<f32>();
+        let passing = counts.iter().zip(&self.symbols).filter(|(count, _)| **count > 0);
+        let share = passing.map(|(_, share)| share).sum::<f32>();
         let share = if open { 1.0 } else { share.min(1.0) };
-        for (count, byte) in counts.iter().zip(0..) {
-            let more = if *count > 0 { 0.0 } else { frequency(byte) as f32 };
-            let at = (place * BYTES + usize::from(byte)) * self.count + bucket;
+        for ((count, of_symbol), symbol) in counts.iter().zip(&self.symbols).zip(0..) {
+            let more = if *count > 0 { 0.0 } else { *of_symbol };
+            let at = (place * self.alphabet.size() + symbol) * self.count + bucket;
             self.shares_with[at] = (share + more).min(1.0);
         }
         self.shares_at[bucket][place] = share;
@@ -155,8 +193,8 @@ impl Buckets {
 mod tests {
     use super::*;
 
-    fn share(places: &[Place], literals: &[&[u8]], count: usize) -> f32 {
-        let mut buckets = Buckets::new(count);
+    fn share(places: &[Place], literals: &[&[u8]], count: usize, alphabet: Alphabet) -> f32 {
+        let mut buckets = Buckets::new(count, alphabet);
         for (place, literal) in places.iter().zip(literals) {
             buckets.add(place.bucket, fragment(literal, place.offset));
         }
@@ -172,14 +210,17 @@ mod tests {
         let literals: Vec<&[u8]> = literals.iter().map(Vec::as_slice).collect();
         let dealt: Vec<Place> =
             (0..literals.len()).map(|n| Place { bucket: n % 16, offset: 0 }).collect();
-        let sorted = sorted(&literals, 2);
-        assert!(sorted.iter().all(|place| place.bucket < 16));
-        assert!(share(&sorted, &literals, 16) * 10.0 < share(&dealt, &literals, 16));
+        for alphabet in [Alphabet::SevenBits, Alphabet::LowHalves] {
+            let sorted = sorted(&literals, 2, alphabet);
+            assert!(sorted.iter().all(|place| place.bucket < 16));
+            let passing = |places| share(places, &literals, 16, alphabet);
+            assert!(passing(&sorted) * 10.0 < passing(&dealt), "{alphabet:?}");
+        }
     }
 
     #[test]
     fn what_was_removed_leaves_nothing() {
-        let mut buckets = Buckets::new(GROUP);
+        let mut buckets = Buckets::new(GROUP, Alphabet::SevenBits);
         buckets.add(3, b"paypal");
         let (shares, shares_with) = (buckets.shares.clone(), buckets.shares_with.clone());
         for fragment in [&b"paypal"[..], b"ing", b"zz\xc3\xa9"] {

@@ -1,7 +1,7 @@
 //! Which grams of a literal are looked for, and the bitmaps and the index of them all.
 
 use super::sieve::key_hash;
-use super::{Grams, KEY, Level, Probe, gram_length};
+use super::{Grams, KEY, Kinds, Level, Probe, gram_length};
 use crate::matcher::literal::frequency;
 use crate::matcher::prefilter::bitmap::Bitmap;
 use crate::matcher::prefilter::index::{Entry, Index, eight_bytes, hash, mask};
@@ -18,6 +18,7 @@ const NEIGHBOURS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789-_.\n\0";
 /// Makes the bitmaps and the index, literal by literal.
 pub struct Builder {
     keys: Bitmap,
+    kinds: Kinds,
     grams: Bitmap,
     probes: Vec<Probe>,
     entries: Vec<Entry>,
@@ -34,6 +35,7 @@ impl Builder {
         }
         Self {
             keys: Bitmap::new(keys),
+            kinds: Kinds::new(keys),
             grams: Bitmap::new(grams),
             probes: Vec::new(),
             entries: Vec::with_capacity(grams),
@@ -43,21 +45,16 @@ impl Builder {
     /// Adds a literal. One that is longer than a domain can be is left out.
     pub fn add(&mut self, literal: &[u8], number: LiteralIndex) {
         let size = gram_length(literal.len());
-        let probe = Probe { byte: 0, mask: mask(size) };
-        if !self.probes.contains(&probe) {
-            self.probes.push(probe);
-            if size < KEY {
-                self.probes.push(Probe { byte: 1, ..probe });
-            }
-        }
+        let kind = self.kind(Probe { byte: 0, mask: mask(size) });
         let first = self.best_offset(literal, size);
         let offsets = if size < KEY { first..first + 1 } else { first..first + 2 };
         for offset in offsets {
             let bytes = eight_bytes(literal, offset);
             if size < KEY {
-                self.add_short_keys(bytes & mask(size), size);
+                let behind = self.kind(Probe { byte: 1, mask: mask(size) });
+                self.add_short_keys(bytes & mask(size), size, [kind, behind]);
             } else {
-                self.keys.set(key_hash(bytes as u32));
+                self.add_key(bytes as u32, kind);
             }
             let hash = hash(bytes & mask(size));
             self.grams.set(hash);
@@ -65,20 +62,37 @@ impl Builder {
         }
     }
 
-    /// Adds the keys of which a gram of two or three bytes is a part, wherever it begins.
-    fn add_short_keys(&mut self, gram: u64, size: usize) {
+    /// The number of a probe.
+    fn kind(&mut self, probe: Probe) -> usize {
+        let known = self.probes.iter().position(|known| *known == probe);
+        known.unwrap_or_else(|| {
+            self.probes.push(probe);
+            self.probes.len() - 1
+        })
+    }
+
+    /// Adds a key, behind which the gram of a probe may stand.
+    fn add_key(&mut self, key: u32, kind: usize) {
+        let hash = key_hash(key);
+        self.keys.set(hash);
+        self.kinds.add(hash, kind);
+    }
+
+    /// Adds the keys of which a gram of two or three bytes is a part: of one probe at their
+    /// beginning, of the other one byte behind.
+    fn add_short_keys(&mut self, gram: u64, size: usize, [at, behind]: [usize; 2]) {
         let gram = gram as u32;
         for one in NEIGHBOURS {
             let one = u32::from(*one);
             if size == 3 {
-                self.keys.set(key_hash(gram | one << 24));
-                self.keys.set(key_hash(one | gram << 8));
+                self.add_key(gram | one << 24, at);
+                self.add_key(one | gram << 8, behind);
                 continue;
             }
             for other in NEIGHBOURS {
                 let other = u32::from(*other);
-                self.keys.set(key_hash(gram | one << 16 | other << 24));
-                self.keys.set(key_hash(one | gram << 8 | other << 24));
+                self.add_key(gram | one << 16 | other << 24, at);
+                self.add_key(one | gram << 8 | other << 24, behind);
             }
         }
     }
@@ -100,7 +114,7 @@ impl Builder {
 
     /// The bitmaps and the index of all that was added.
     pub fn finish(self, level: Level) -> Grams {
-        let Self { keys, grams, probes, entries } = self;
-        Grams { level, keys, grams, probes, index: Index::new(entries), short: None }
+        let Self { keys, kinds, grams, probes, entries } = self;
+        Grams { level, keys, kinds, grams, probes, index: Index::new(entries), short: None }
     }
 }

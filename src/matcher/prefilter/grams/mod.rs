@@ -17,11 +17,11 @@ use super::bitmap::Bitmap;
 use super::dense::Dense;
 use super::index::{Index, eight_bytes, hash};
 use super::level::Level;
-use super::spots::{Spots, Walk};
+use super::spots::{MAX_PROBES, Spots, Walk};
 use super::table::{LiteralIndex, Table};
 use crate::error::Result;
 use builder::Builder;
-use sieve::{CHUNK, REACH};
+use sieve::{CHUNK, REACH, key_hash};
 
 /// Bytes of the shortest literal it takes.
 pub const MIN_LENGTH: usize = 2;
@@ -57,6 +57,7 @@ pub struct Grams {
     level: Level,
     /// The first bytes of all grams, as they may stand at a spot.
     keys: Bitmap,
+    kinds: Kinds,
     /// All grams.
     grams: Bitmap,
     /// The lengths of grams there are.
@@ -65,6 +66,33 @@ pub struct Grams {
     /// For blocks that are not ASCII: the keys of a short gram know which bytes stand beside it in
     /// a domain, and beyond ASCII there are too many others to know them, too.
     short: Option<Short>,
+}
+
+/// By the hash of a key: the probes behind it, a bit each. Nearly every key has one, so that the
+/// others need no look at every spot.
+#[derive(Debug)]
+struct Kinds {
+    probes: Box<[u8]>,
+    /// How far a hash is shifted to become a place among them.
+    shift: u32,
+}
+
+impl Kinds {
+    /// As many places as there are keys, or somewhat more, as far as they stay in the cache.
+    fn new(keys: usize) -> Self {
+        const { assert!(MAX_PROBES <= u8::BITS as usize) };
+        let bits = (keys.max(1).ilog2() + 1).clamp(8, 16);
+        Self { probes: vec![0; 1 << bits].into(), shift: u32::BITS - bits }
+    }
+
+    fn add(&mut self, hash: u32, kind: usize) {
+        self.probes[(hash >> self.shift) as usize] |= 1 << kind;
+    }
+
+    #[inline(always)]
+    fn of(&self, hash: u32) -> u8 {
+        self.probes[(hash >> self.shift) as usize]
+    }
 }
 
 /// The literals whose grams are shorter than a key.
@@ -114,24 +142,30 @@ impl Grams {
     /// Calls `found` with every literal of `block` and where it begins; with some short ones more
     /// than once, where the block is not ASCII.
     #[inline]
-    pub fn each(&self, block: &[u8], table: &Table, mut found: impl FnMut(LiteralIndex, usize)) {
+    pub fn each(
+        &self,
+        block: &[u8],
+        table: &Table,
+        walk: &mut Walk,
+        mut found: impl FnMut(LiteralIndex, usize),
+    ) {
         if let Some(short) = &self.short
             && !block.is_ascii()
         {
             short.search.each(block, |number, at| found(short.literals[number as usize], at));
         }
-        let mut walk = Walk::default();
+        walk.spots.clear();
         let mut at = 0;
         while block.len() - at >= REACH {
             at = self.sift(block, at, &mut walk.spots);
-            self.confirm(block, 0, table, &mut walk, &mut found);
+            self.confirm(block, 0, table, walk, &mut found);
         }
         // The last chunks, with nothing behind them: a gram that would reach beyond the block
         // has a zero in it, which no literal has.
         let mut last = [0; 2 * CHUNK + REACH];
         last[..block.len() - at].copy_from_slice(&block[at..]);
         self.sift(&last, 0, &mut walk.spots);
-        self.confirm(block, at, table, &mut walk, &mut found);
+        self.confirm(block, at, table, walk, &mut found);
     }
 
     /// Notes the spots that may begin a gram, from `at` on; returns how far it came before there
@@ -165,7 +199,10 @@ impl Grams {
         for spot in walk.spots.noted() {
             let at = base as u32 + spot;
             let bytes = eight_bytes(block, at as usize);
-            for probe in &self.probes {
+            let mut kinds = self.kinds.of(key_hash(bytes as u32));
+            while kinds != 0 {
+                let probe = &self.probes[kinds.trailing_zeros() as usize];
+                kinds &= kinds - 1;
                 let hash = hash(bytes >> (8 * probe.byte) & probe.mask);
                 walk.likely[filled] = (at + probe.byte, hash);
                 filled += usize::from(self.grams.has(hash));
