@@ -1,6 +1,6 @@
 //! From a certificate sent until its match is stored and shown: how long, and at what cost.
 //!
-//! Beside the stream, at its rate, marked certificates are sent, whose one name says when. Each is a
+//! Beside the stream, at its rate, marked certificates are sent, whose names say when. Each is a
 //! new match, which the program shows once it is committed.
 
 use std::io::{BufRead, BufReader};

@@ -9,7 +9,7 @@
 //! - `-- latency`: how long it takes from sending a certificate until its match is stored and shown.
 //! - `-- threads`: matcher threads and feeds.
 //! - `-- scrape`: what it costs to have the metrics scraped.
-//! - `-- tuning`: pinning, durability and pages.
+//! - `-- tuning`: pinning, strict parsing, durability and the database's cache.
 //! - `-- binaries FILE…`: other builds against the one built with this bench.
 //!
 //! Frames and rules are the large corpus's where that is beside the checkout, else generated ones.

@@ -54,13 +54,10 @@ pub fn tuning() {
         let pin = format!("{{feeds: '{feeds}', matchers: '{matchers}', writer: '{matchers}'}}");
         plain().with(&format!("engine: {{pin: {pin}}}\n"))
     };
-    let mut huge = plain();
-    huge.environment.push(("MIMALLOC_ALLOW_THP", "1".into()));
     let programs = vec![
         ("as it comes".to_owned(), plain()),
         ("feed on core 0, the rest on 1".to_owned(), pinned(0, 1)),
         ("all on core 1".to_owned(), pinned(1, 1)),
-        ("transparent huge pages".to_owned(), huge),
         ("`parse: strict`".to_owned(), plain().with("engine: {parse: strict}\n")),
     ];
     table("tuning", Stream::Lite, programs);

@@ -30,11 +30,11 @@ fn one(stream: Stream, tls: bool) {
     let mut contenders = vec![
         Contender::new("read and dropped", Client::Drain),
         Contender { asked, ..program(Rules::Live) },
-        program(Rules::Thousand),
+        Contender { fewer: 2, ..program(Rules::Thousand) },
     ];
     if stream == Stream::Lite && !tls {
         let asked = Asked { peak: Some(PEAKS.1), ..Asked::default() };
-        contenders.push(Contender { asked, ..program(Rules::TenThousand) });
+        contenders.push(Contender { asked, fewer: 4, ..program(Rules::TenThousand) });
     }
     let title = format!("{}, {}", stream.name(), if tls { "wss" } else { "ws" });
     compare_all(&title, &mut blaster, &contenders, rounds(), frames);

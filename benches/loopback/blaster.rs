@@ -32,7 +32,7 @@ pub struct Order {
     pub connections: usize,
     /// Frames a second for each; 0: as fast as they are read.
     pub rate: u64,
-    /// Marked frames a second beside those, each with the time it was sent in its one name.
+    /// Marked frames a second beside those, each with the time it was sent in its names.
     pub marks: u64,
 }
 
