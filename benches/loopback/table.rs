@@ -102,7 +102,7 @@ impl Figures {
 
 /// So many frames that `client` takes as long as a run shall take.
 pub fn frames_for(client: &Client, blaster: &mut Blaster, seconds: f64) -> u64 {
-    let mut frames = blaster.frames.min(20_000);
+    let mut frames = 500;
     loop {
         let run = client.run(blaster, frames);
         if run.cost.wall > 0.5 || frames as f64 / run.cost.wall > 1e9 {

@@ -41,7 +41,7 @@ pub fn watch(url: &str, rules: &Path) {
         let Ok(Update { data: Some(data) }) = serde_json::from_str(&text) else { continue };
         for name in data.leaf_cert.all_domains {
             if let Some(rule) = rules.matches(&name).iter().next() {
-                insert.execute((&name, rule)).expect("a row");
+                insert.execute((&*name, rule as i64)).expect("a row");
             }
         }
     }
@@ -52,6 +52,6 @@ fn rules_of(file: &Path) -> RegexSet {
     let lines = text.lines().filter(|line| !line.is_empty());
     let mut builder = RegexSetBuilder::new(lines);
     // Else it refuses a thousand rules, or falls back to its slowest engine.
-    builder.size_limit(1 << 30).dfa_size_limit(64 << 20).unicode(false).case_insensitive(true);
+    builder.size_limit(1 << 30).dfa_size_limit(64 << 20).case_insensitive(true);
     builder.build().expect("rules that it takes")
 }
