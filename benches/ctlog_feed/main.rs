@@ -24,6 +24,7 @@ mod ct_log;
 #[expect(dead_code, reason = "the tests' own, of which a bench does not need everything")]
 #[path = "../../tests/testenv/log/key.rs"]
 mod key;
+#[path = "../loopback/cost.rs"]
 mod run;
 mod server;
 #[expect(dead_code, reason = "as above")]

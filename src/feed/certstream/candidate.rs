@@ -6,11 +6,11 @@
 use std::time::{Duration, Instant};
 
 use log::Level;
-use tungstenite::WebSocket;
 
 use super::settings::Settings;
 use super::trouble::Trouble;
 use super::upgrade;
+use super::wire::Wire;
 use crate::connect::{self, Connection};
 use crate::error::Error;
 use crate::feed::back_off::BackOff;
@@ -66,14 +66,14 @@ impl<'a> Candidate<'a> {
     }
 
     /// Makes the connection, proxy, TLS and upgrade included, before one deadline.
-    pub fn connect<'s>(&mut self, stop: &'s Stop) -> Result<WebSocket<Connection<'s>>, Trouble> {
+    pub fn connect<'s>(&mut self, stop: &'s Stop) -> Result<Wire<Connection<'s>>, Trouble> {
         let deadline = Instant::now() + self.settings.timings.connect;
         let route = self.settings.route();
         let connection = connect::open(route, deadline, stop)
             .map_err(|fault| Trouble::from_connecting(&fault, &self.name, self.connected_before))?;
-        let socket = upgrade::upgrade(self.settings, connection, stop)?;
+        let wire = upgrade::upgrade(self.settings, connection, stop)?;
         self.connected_before = true;
-        Ok(socket)
+        Ok(wire)
     }
 
     /// A connection has ended on which certificates came for so long.

@@ -1,8 +1,8 @@
 //! Certstream servers over WebSocket, read one at a time.
 //!
 //! Owns the feed's course: choose a server, connect, receive, note the gap, pause, connect again.
-//! One file each for the settings, a server's standing, the upgrade, the session on an open
-//! connection, what is not seen, and what each trouble means.
+//! One file each for the settings, a server's standing, the upgrade, the frames of a connection, the
+//! session on it, what is not seen, and what each trouble means.
 //!
 //! A feed of several servers (fail-over) reads the first of them, in the order of its list, that
 //! may be tried now. One that is lost must pause, so the next takes its place at once; it is tried
@@ -16,11 +16,10 @@ mod settings;
 mod trouble;
 mod unseen;
 mod upgrade;
+mod wire;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use tungstenite::WebSocket;
 
 pub use settings::{Settings, Timings};
 
@@ -33,6 +32,7 @@ use candidate::{Candidate, Verdict};
 use session::Session;
 use trouble::Trouble;
 use unseen::Unseen;
+use wire::Wire;
 
 /// The name of a feed of several servers. It does not list them, so that the list can be changed.
 const FAILOVER: &str = "certstream failover";
@@ -87,7 +87,7 @@ impl<'a> Feed<'a> {
             connect::sleep(pause, self.stop)
                 .map_err(|error| Error::failed(format!("{name}: {error}")))?;
             let trouble = match self.servers[index].connect(self.stop) {
-                Ok(socket) => self.receive(index, socket),
+                Ok(wire) => self.receive(index, wire),
                 Err(trouble) => trouble,
             };
             match self.servers[index].judge(trouble) {
@@ -134,8 +134,8 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Receives over `socket` until it ends; says why it did.
-    fn receive(&mut self, index: usize, socket: WebSocket<Connection<'a>>) -> Trouble {
+    /// Receives over `wire` until it ends; says why it did.
+    fn receive(&mut self, index: usize, wire: Wire<Connection<'a>>) -> Trouble {
         let stats = self.intake.stats();
         stats.live.store(true, Ordering::Relaxed);
         if self.connected_before {
@@ -146,7 +146,7 @@ impl<'a> Feed<'a> {
         log::info!("{}: connected", server.name);
         let timings = &server.settings.timings;
         let (trouble, read_for) =
-            Session::new(socket, &mut self.intake, &mut self.unseen, self.stop, timings).run();
+            Session::new(wire, &mut self.intake, &mut self.unseen, self.stop, timings).run();
         server.was_read_for(read_for);
         self.intake.stats().live.store(false, Ordering::Relaxed);
         trouble

@@ -1,4 +1,5 @@
-//! One connection's life after the upgrade: frames in, pings out, until it ends.
+//! One connection's life after the upgrade: frames in, pings out, until it ends. What is received at
+//! once is taken in together, between two looks at the clock.
 //!
 //! Owns the session's deadlines, all in [`Session::next_deadline`]: the next ping, the server's
 //! reading of what we send, and the next certificate. Never waits while the server may have more
@@ -9,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::{Bytes, Error as WsError, Message, WebSocket};
+use tungstenite::{Bytes, Error as WsError, Message};
 
 use super::settings::Timings;
 use super::trouble::{Trouble, escaped};
 use super::unseen::Unseen;
+use super::wire::{Arrival, Wire};
+use crate::batch::Closed;
 use crate::connect::Connection;
 use crate::feed::Intake;
 use crate::stop::Stop;
@@ -24,7 +27,7 @@ const PING: &[u8] = b"certstream";
 
 /// A connection on which frames are received.
 pub(super) struct Session<'a, 's> {
-    socket: WebSocket<Connection<'s>>,
+    wire: Wire<Connection<'s>>,
     intake: &'a mut Intake,
     unseen: &'a mut Unseen,
     stop: &'s Stop,
@@ -40,17 +43,17 @@ pub(super) struct Session<'a, 's> {
 
 impl<'a, 's> Session<'a, 's> {
     pub fn new(
-        mut socket: WebSocket<Connection<'s>>,
+        mut wire: Wire<Connection<'s>>,
         intake: &'a mut Intake,
         unseen: &'a mut Unseen,
         stop: &'s Stop,
         timings: &'a Timings,
     ) -> Self {
-        socket.get_mut().socket().stop_waiting();
+        wire.stream().socket().stop_waiting();
         let started = Instant::now();
         let ping_due = started + until_ping(timings);
         Self {
-            socket,
+            wire,
             intake,
             unseen,
             stop,
@@ -65,14 +68,17 @@ impl<'a, 's> Session<'a, 's> {
     /// Receives until the connection or the run ends; says why, and for how long certificates
     /// came.
     pub fn run(mut self) -> (Trouble, Duration) {
+        // Frames may have come together with the answer to the upgrade.
+        let mut outcome = self.take_all(self.started);
         loop {
-            if let Err(trouble) = self.step() {
+            if let Err(trouble) = outcome {
                 return (trouble, self.heard.duration_since(self.started));
             }
+            outcome = self.step();
         }
     }
 
-    /// Takes in one message, or waits for the next reason to go on.
+    /// Takes in what has come, or waits for the next reason to go on.
     fn step(&mut self) -> Result<(), Trouble> {
         if self.stop.is_requested() {
             self.say_goodbye();
@@ -85,9 +91,9 @@ impl<'a, 's> Session<'a, 's> {
             return Err(Trouble::Stall { silent: self.timings.silent });
         }
         let look_up = self.next_deadline();
-        self.socket.get_mut().socket().look_up_at(look_up);
-        match self.socket.read() {
-            Ok(message) => self.take(message, now),
+        self.wire.stream().socket().look_up_at(look_up);
+        match self.wire.receive() {
+            Ok(()) => self.take_all(now),
             // Nothing is left in any buffer: hand over what there is before sleeping.
             Err(error) if would_block(&error) => {
                 self.intake.flush()?;
@@ -98,15 +104,32 @@ impl<'a, 's> Session<'a, 's> {
         }
     }
 
+    /// Takes in all that has been received whole.
+    fn take_all(&mut self, now: Instant) -> Result<(), Trouble> {
+        loop {
+            match self.wire.next() {
+                Ok(Some(Arrival::Frame(place))) => {
+                    let frame = self.wire.frame(place);
+                    take_frame(self.intake, self.unseen, &mut self.heard, frame, now)?;
+                }
+                Ok(Some(Arrival::Message(message))) => self.take(message, now)?,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(self.lost(&error)),
+            }
+        }
+    }
+
     fn take(&mut self, message: Message, now: Instant) -> Result<(), Trouble> {
+        let mut frame =
+            |frame: &[u8]| take_frame(self.intake, self.unseen, &mut self.heard, frame, now);
         match message {
-            Message::Text(text) => self.frame(text.as_bytes(), now),
-            Message::Binary(bytes) => self.frame(&bytes, now),
+            Message::Text(text) => Ok(frame(text.as_bytes())?),
+            Message::Binary(bytes) => Ok(frame(&bytes)?),
             // tungstenite has queued the pong; it shall leave at once.
             Message::Ping(_) => self.flush(now),
             Message::Close(frame) => {
                 // Its answer is queued likewise. Nothing depends on its arrival.
-                let _ = self.socket.flush();
+                let _ = self.wire.sender().flush();
                 Err(Trouble::passing(closed_by_server(frame.as_ref())))
             }
             // `Frame` is never read, only written.
@@ -114,21 +137,11 @@ impl<'a, 's> Session<'a, 's> {
         }
     }
 
-    fn frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Trouble> {
-        let before = self.intake.stats().updates.get();
-        self.intake.frame(frame)?;
-        if self.intake.stats().updates.get() > before {
-            self.heard = now;
-            self.unseen.certificate(self.intake, now)?;
-        }
-        Ok(())
-    }
-
     /// Sends the ping when it is due, and what could not be sent before.
     fn keep_sending(&mut self, now: Instant) -> Result<(), Trouble> {
         if now >= self.ping_due {
             self.ping_due = now + until_ping(self.timings);
-            match self.socket.write(Message::Ping(Bytes::from_static(PING))) {
+            match self.wire.sender().write(Message::Ping(Bytes::from_static(PING))) {
                 Ok(()) => {}
                 // What is waiting already keeps the connection as well as this one would.
                 Err(WsError::WriteBufferFull(_)) => {}
@@ -145,7 +158,7 @@ impl<'a, 's> Session<'a, 's> {
 
     /// Sends what is queued, as far as the server reads it.
     fn flush(&mut self, now: Instant) -> Result<(), Trouble> {
-        match self.socket.flush() {
+        match self.wire.sender().flush() {
             Ok(()) => {
                 self.unsent_since = None;
                 Ok(())
@@ -164,8 +177,8 @@ impl<'a, 's> Session<'a, 's> {
     fn wait(&mut self) -> Result<(), Trouble> {
         let deadline = self.next_deadline();
         let to_write = self.unsent_since.is_some();
-        self.socket
-            .get_mut()
+        self.wire
+            .stream()
             .socket()
             .wait(to_write, deadline)
             .map_err(|error| Trouble::passing(format!("the connection cannot be polled: {error}")))
@@ -181,7 +194,7 @@ impl<'a, 's> Session<'a, 's> {
     /// Tells the server that we leave, if that needs no waiting.
     fn say_goodbye(&mut self) {
         let frame = CloseFrame { code: CloseCode::Away, reason: "".into() };
-        let _ = self.socket.close(Some(frame));
+        let _ = self.wire.sender().close(Some(frame));
     }
 
     /// Counts a frame that the server sent but that never came through.
@@ -209,6 +222,23 @@ impl<'a, 's> Session<'a, 's> {
             _ => Trouble::passing(format!("connection lost: {}", escaped(&error.to_string()))),
         }
     }
+}
+
+/// Takes in a frame; one with a certificate was `heard` now.
+fn take_frame(
+    intake: &mut Intake,
+    unseen: &mut Unseen,
+    heard: &mut Instant,
+    frame: &[u8],
+    now: Instant,
+) -> Result<(), Closed> {
+    let before = intake.stats().updates.get();
+    intake.frame(frame)?;
+    if intake.stats().updates.get() > before {
+        *heard = now;
+        unseen.certificate(intake, now)?;
+    }
+    Ok(())
 }
 
 /// The time to the next ping: a third more or less, so that many clients do not ping as one.

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tungstenite::Error as WsError;
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::Request;
 use tungstenite::http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER, USER_AGENT};
 use tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tungstenite::protocol::WebSocketConfig;
-use tungstenite::{Error as WsError, WebSocket};
 
 use super::settings::{STREAMS, Settings, shown};
 use super::trouble::{Trouble, escaped};
+use super::wire::{Tap, Wire};
 use crate::connect::{Connection, retry_after};
 use crate::error::Error;
 use crate::stop::Stop;
@@ -32,18 +33,18 @@ pub(super) fn upgrade<'s>(
     settings: &Settings,
     connection: Connection<'s>,
     stop: &Stop,
-) -> Result<WebSocket<Connection<'s>>, Trouble> {
+) -> Result<Wire<Connection<'s>>, Trouble> {
     let config = WebSocketConfig::default()
-        // Measured: larger buffers gain nothing, and over TLS they are zeroed for each read.
-        .read_buffer_size(32 * 1024)
+        // It reads what is rare, and zeroes all of its buffer each time.
+        .read_buffer_size(4 * 1024)
         // We send pings and pongs only, each flushed; a peer that leaves them unread is noticed
         // long before this much has gathered.
         .write_buffer_size(1024)
         .max_write_buffer_size(64 * 1024)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
-    match client_with_config(request(settings)?, connection, Some(config)) {
-        Ok((socket, _response)) => Ok(socket),
+    match client_with_config(request(settings)?, Tap::new(connection), Some(config)) {
+        Ok((socket, _response)) => Ok(Wire::new(socket)),
         Err(_) if stop.is_requested() => Err(Trouble::Stopped),
         // The socket waits by itself: it gives up at the deadline alone.
         Err(HandshakeError::Interrupted(_)) => {

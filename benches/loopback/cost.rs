@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 pub struct Cost {
     /// From start to end, in seconds.
     pub wall: f64,
-    /// Seconds of processor time, of all its threads.
+    /// Seconds of processor time, of all its threads and of the children it has waited for.
     pub cpu: f64,
     /// Peak resident memory in MiB.
     pub peak: f64,
@@ -62,11 +62,11 @@ pub fn look(child: &Child, cost: &mut Cost) -> bool {
     let read = |file| std::fs::read_to_string(format!("/proc/{}/{file}", child.id()));
     let stat = read("stat").expect("Linux, and a child nobody has waited for");
     // Behind the name, which may hold anything: state first, processor time of user and system at
-    // the 11th and 12th place from there.
+    // the 11th and 12th place from there, then that of the children it has waited for.
     let (_, stat) = stat.rsplit_once(") ").expect("a name in parentheses");
     let fields: Vec<&str> = stat.split(' ').collect();
     let ticks = |at: usize| fields[at].parse::<f64>().expect("a number");
-    cost.cpu = (ticks(11) + ticks(12)) * TICK;
+    cost.cpu = (11..=14).map(ticks).sum::<f64>() * TICK;
     let status = read("status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibi = peak.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
