@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use certstream::update::{Message, Scanner, UpdateReader};
+use certstream::update::{Message, NameList, UpdateReader, scan};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use memchr::memmem::Finder;
 
@@ -44,15 +44,6 @@ fn names(reader: &mut UpdateReader, frame: &[u8], block: &mut Vec<u8>) {
         }
     });
     read.expect("a frame of the stream is accepted");
-}
-
-fn scan(scanner: &mut Scanner, frame: &[u8], block: &mut Vec<u8>) -> bool {
-    let Some(scanned) = scanner.scan(frame) else { return false };
-    for name in scanned.iter() {
-        block.extend_from_slice(name.as_bytes());
-        block.push(b'\n');
-    }
-    true
 }
 
 /// Jumps to the list by `keys`, one after the other, and copies its names. Right for real frames
@@ -92,15 +83,26 @@ fn bench(criterion: &mut Criterion) {
                 black_box(block.len())
             });
         });
-        let mut scanner = Scanner::default();
+        // As a feed reads them: into the list of the batch.
+        let mut list = NameList::default();
         group.bench_function("scan", |bencher| {
             bencher.iter(|| {
-                block.clear();
+                list.clear(usize::MAX);
                 let understood =
-                    frames.iter().filter(|frame| scan(&mut scanner, frame, &mut block)).count();
+                    frames.iter().filter(|frame| scan(frame, &mut list).is_some()).count();
                 // But for heartbeats.
                 assert!(understood * 100 > frames.len() * 99, "{understood}");
-                black_box(block.len())
+                black_box(list.size())
+            });
+        });
+        group.bench_function("scan and place", |bencher| {
+            bencher.iter(|| {
+                list.clear(usize::MAX);
+                let placed = frames
+                    .iter()
+                    .filter_map(|frame| scan(frame, &mut list))
+                    .filter(|scanned| black_box(scanned.place()).is_some());
+                black_box(placed.count())
             });
         });
         let keys = match stream {

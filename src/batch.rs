@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::stats::FeedIndex;
+use crate::update::NameList;
 
 pub use coverage::{Counted, Coverage, CoverageHead, Covered, SourceLog, Tally};
 pub use sender::{BatchSender, Closed, Origin, Recorder};
@@ -72,6 +73,7 @@ impl Frames {
         (0..self.len()).map(|index| self.get(index))
     }
 
+    #[inline]
     fn push(&mut self, parts: &[&[u8]]) {
         if self.bytes.capacity() == 0 {
             // Costs address space alone until it is written to, while growing by doubling would
@@ -96,7 +98,7 @@ impl Frames {
 struct Record {
     /// Which frame it came in.
     frame: u32,
-    /// Where its names end, as an index into the batch's name ends.
+    /// How many names the batch has up to its own last one.
     names_end: u32,
 }
 
@@ -126,11 +128,12 @@ pub struct Batch {
     pub reading: Reading,
     /// Which entries of which logs stand here, of servers that say so.
     pub coverage: Tally,
-    /// Names as seen, newline-terminated. A name may itself hold a newline: the ends decide.
-    names: Vec<u8>,
-    /// Where each name ends in `names` (before its newline).
-    name_ends: Vec<u32>,
+    /// Names as seen.
+    names: NameList,
     records: Vec<Record>,
+    /// Its frames while it is filled, when nobody else sees them; empty once it is closed.
+    filling: Frames,
+    /// Its frames once it is closed.
     frames: Arc<Frames>,
 }
 
@@ -171,21 +174,25 @@ impl Batch {
     pub fn of_one<'n>(frame: &[u8], names: impl Iterator<Item = &'n str>) -> Self {
         let mut batch = Self::default();
         batch.push(&[frame], names);
+        batch.close();
         batch
     }
 
     /// Adds a certificate update: its frame unchanged, in one or more parts, and its names as
     /// seen.
+    #[inline]
     fn push<'n>(&mut self, frame: &[&[u8]], names: impl Iterator<Item = &'n str>) {
+        names.for_each(|name| self.names.push(name));
+        self.push_named(frame);
+    }
+
+    /// Adds the frame of a certificate update whose names have been added.
+    #[inline]
+    fn push_named(&mut self, frame: &[&[u8]]) {
         self.push_frame(frame);
-        for name in names {
-            self.names.extend_from_slice(name.as_bytes());
-            self.name_ends.push(offset(self.names.len()));
-            self.names.push(b'\n');
-        }
         self.records.push(Record {
-            frame: offset(self.frames.len()) - 1,
-            names_end: offset(self.name_ends.len()),
+            frame: offset(self.filling.len()) - 1,
+            names_end: offset(self.names.len()),
         });
     }
 
@@ -195,22 +202,32 @@ impl Batch {
     }
 
     /// Adds a frame without names (a heartbeat, a refused frame): it counts and can be recorded.
+    #[inline]
     fn push_frame(&mut self, frame: &[&[u8]]) {
-        if self.frames.is_empty() {
+        if self.filling.is_empty() {
             self.received = now_micros();
         }
-        frames_mut(&mut self.frames).push(frame);
+        self.filling.push(frame);
     }
 
     /// Whether `frame` fits in without passing a bound.
     fn has_room_for(&self, frame: &[u8]) -> bool {
-        self.frames.is_empty() || self.frames.bytes.len() + frame.len() <= MAX_FRAME_BYTES
+        self.filling.is_empty() || self.filling.bytes.len() + frame.len() <= MAX_FRAME_BYTES
     }
 
     fn is_full(&self) -> bool {
-        self.frames.len() >= MAX_FRAMES
-            || self.names.len() >= MAX_NAME_BYTES
-            || self.frames.bytes.len() >= MAX_FRAME_BYTES
+        self.filling.len() >= MAX_FRAMES
+            || self.names.size() >= MAX_NAME_BYTES
+            || self.filling.bytes.len() >= MAX_FRAME_BYTES
+    }
+
+    /// Lets others see its frames: it is full, or goes as it is.
+    fn close(&mut self) {
+        let filled = std::mem::take(&mut self.filling);
+        match Arc::get_mut(&mut self.frames) {
+            Some(frames) => *frames = filled,
+            None => self.frames = Arc::new(filled),
+        }
     }
 
     /// Empties the batch and keeps its buffers, unless a hostile frame has blown them up.
@@ -218,25 +235,17 @@ impl Batch {
         self.gap = None;
         self.reading = Reading::default();
         self.coverage.clear();
-        self.names.clear();
-        release_excess(&mut self.names, 4 * MAX_NAME_BYTES);
-        self.name_ends.clear();
-        release_excess(&mut self.name_ends, MAX_NAME_BYTES);
+        self.names.clear(4 * MAX_NAME_BYTES);
         self.records.clear();
+        // Asked once a batch: to ask with each frame whether it is shared, by an atomic exchange, took
+        // half of the hand-off's time.
         match Arc::get_mut(&mut self.frames) {
-            Some(frames) => frames.clear(),
+            Some(frames) => self.filling = std::mem::take(frames),
             // A recorder still reads them: leave them to it.
             None => self.frames = Arc::default(),
         }
+        self.filling.clear();
     }
-}
-
-/// The frames of a batch that its feed is still filling: nobody else has seen them yet.
-fn frames_mut(frames: &mut Arc<Frames>) -> &mut Frames {
-    if Arc::get_mut(frames).is_none() {
-        *frames = Arc::default();
-    }
-    Arc::get_mut(frames).expect("just replaced where it was shared")
 }
 
 /// Gives memory back where a buffer has grown to more than `keep` elements.
@@ -275,13 +284,8 @@ impl<'b> Update<'b> {
 
     /// The bytes of its names: whoever looks at every name need not ask again whether it is text.
     pub fn name_bytes(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
-        let batch = self.batch;
-        self.names.clone().map(move |index| {
-            let start =
-                if index == 0 { 0 } else { batch.name_ends[index as usize - 1] as usize + 1 };
-            let end = batch.name_ends[index as usize] as usize;
-            &batch.names[start..end]
-        })
+        let names = &self.batch.names;
+        self.names.clone().map(move |index| names.get(index as usize))
     }
 }
 

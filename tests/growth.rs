@@ -7,7 +7,7 @@ use std::fs;
 use std::hint::black_box;
 
 use certstream::domain::sanitise;
-use certstream::update::{Message, Scanner, UpdateReader};
+use certstream::update::{self, Message, NameList, UpdateReader};
 
 const SMALL: usize = 64 * 1024;
 const GROWTH: usize = 8;
@@ -37,9 +37,10 @@ fn read(reader: &mut UpdateReader, frame: &[u8]) {
 }
 
 /// The same by the quick scan, which leaves to the judge what it does not understand.
-fn scan(scanner: &mut Scanner, frame: &[u8]) {
-    if let Some(scanned) = scanner.scan(frame) {
-        black_box((scanned.iter().map(str::len).sum::<usize>(), scanned.seen()));
+fn scan(names: &mut NameList, frame: &[u8]) {
+    names.clear(usize::MAX);
+    if let Some(scanned) = update::scan(frame, names) {
+        black_box((names.size(), scanned.seen(), scanned.place()));
     }
 }
 
@@ -126,6 +127,6 @@ fn check(by: &str, mut read: impl FnMut(&[u8])) {
 fn work_grows_as_frames_do() {
     let mut reader = UpdateReader::default();
     check("judge", |frame| read(&mut reader, frame));
-    let mut scanner = Scanner::default();
-    check("scan", |frame| scan(&mut scanner, frame));
+    let mut names = NameList::default();
+    check("scan", |frame| scan(&mut names, frame));
 }

@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use certstream::update::{Message, Place, Scanner, UpdateReader};
+use certstream::update::{Message, NameList, Place, Scanned, UpdateReader, scan};
 use libfuzzer_sys::fuzz_target;
 
 /// Bytes that steer; zeros when they are used up.
@@ -199,15 +199,24 @@ fn judged(reader: &mut UpdateReader, frame: &[u8]) -> Option<Read> {
     read.ok().flatten()
 }
 
+/// What the scan reads; nothing else may be in the list then.
+fn scanned(frame: &[u8]) -> Option<(Vec<String>, Scanned<'_>)> {
+    let mut names = NameList::default();
+    let Some(found) = scan(frame, &mut names) else {
+        assert!(names.is_empty() && names.size() == 0, "{}", frame.escape_ascii());
+        return None;
+    };
+    let text = |name: &[u8]| std::str::from_utf8(name).expect("names are text").to_owned();
+    Some((names.iter().map(text).collect(), found))
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let mut choices = Choices(bytes);
     let mut frame = frame(&mut choices).into_bytes();
-    let mut scanner = Scanner::default();
     let mut reader = UpdateReader::default();
 
-    if let Some(found) = scanner.scan(&frame) {
-        let place = found.place().map(owned);
-        let found: Vec<String> = found.iter().map(str::to_owned).collect();
+    if let Some((found, entry)) = scanned(&frame) {
+        let place = entry.place().map(owned);
         let Some((names, stands)) = judged(&mut reader, &frame) else {
             panic!("no update: {}", frame.escape_ascii());
         };
@@ -227,8 +236,7 @@ fuzz_target!(|bytes: &[u8]| {
             *byte = by;
         }
     }
-    if let Some(found) = scanner.scan(&frame) {
-        let found: Vec<String> = found.iter().map(str::to_owned).collect();
+    if let Some((found, _)) = scanned(&frame) {
         let text = String::from_utf8_lossy(&frame);
         let once = |key: &str| text.matches(key).count() == 1;
         if once("leaf_cert") && once("all_domains") && once("\"data\"") && once("message_type") {
@@ -237,5 +245,5 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     // The bytes themselves, too.
-    let _ = scanner.scan(bytes);
+    let _ = scanned(bytes);
 });

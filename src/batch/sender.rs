@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::{Batch, Content, Counted, Fork, Frames, GapEvent, LogEntry, TreeHead, now_micros};
 use crate::stats::{FeedIndex, RecorderStats};
+use crate::update::NameList;
 
 /// The next stage is gone: the run is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,33 @@ impl BatchSender {
         batch.push(&[frame], names);
         batch.count(counted);
         self.filled_to(position)
+    }
+
+    /// Adds a certificate update whose names `find` appends to the list that the batch has already,
+    /// and counts it as `find` says. Adds nothing, and returns false, where `find` returns nothing;
+    /// what it has appended is taken back then.
+    ///
+    /// # Errors
+    /// [`Closed`] when no matcher is left.
+    #[inline]
+    pub fn push_found<'l>(
+        &mut self,
+        position: u64,
+        frame: &[u8],
+        find: impl FnOnce(&mut NameList) -> Option<Option<Counted<'l>>>,
+    ) -> Result<bool, Closed> {
+        let batch = self.with_room_for(frame)?;
+        let mark = batch.names.mark();
+        let Some(counted) = find(&mut batch.names) else {
+            batch.names.take_back(mark);
+            return Ok(false);
+        };
+        batch.push_named(&[frame]);
+        if let Some(counted) = &counted {
+            batch.count(counted);
+        }
+        self.filled_to(position)?;
+        Ok(true)
     }
 
     /// Adds the entry of a log: its index (see [`LogEntry`]) and its bytes as they were fetched.
@@ -251,9 +279,10 @@ impl BatchSender {
         self.origin.last_sequence += 1;
         full.sequence = self.origin.last_sequence;
         full.position = self.position;
-        if full.frames.is_empty() {
+        if full.filling.is_empty() {
             full.received = now_micros();
         }
+        full.close();
         if let Some(recorder) = &self.recorder {
             recorder.offer(&full.frames);
         }

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::batch::{AHEAD, BatchSender, Closed, Content, Counted, GapEvent, Hole, now_micros};
+use crate::batch::{AHEAD, BatchSender, Closed, Content, GapEvent, Hole, now_micros};
 use crate::stats::FeedStats;
 pub use crate::update::MAX_NAMES;
-use crate::update::{Message, Parse, Scanned, Scanner, UpdateReader};
+use crate::update::{Message, NameList, Parse, Place, UpdateReader, scan};
 
 pub use ledger::Ledger;
 pub use outlets::{Outlet, Outlets};
@@ -28,13 +28,17 @@ pub use outlets::{Outlet, Outlets};
 /// One frame in so many is read by the judge, too, and compared: a server whose frames the scan
 /// reads wrongly is found out within seconds, for a seventieth of the scan's own cost.
 const SAMPLED: u64 = 1000;
+/// Bytes of names that are kept room for, of a frame that is read twice.
+const KEPT_SAMPLE: usize = 64 * 1024;
 
 /// Reads frames, counts what they are, and packs names and frames into batches.
 #[derive(Debug)]
 pub struct Intake {
     reader: UpdateReader,
-    /// None where everything is read strictly.
-    scanner: Option<Scanner>,
+    /// Whether the scan reads first.
+    parse: Parse,
+    /// What the scan has found where the judge reads, too.
+    sampled: NameList,
     stats: Arc<FeedStats>,
     out: BatchSender,
     /// Frames received so far: how far this feed has been read.
@@ -49,7 +53,8 @@ impl Intake {
     #[must_use]
     pub fn new(stats: Arc<FeedStats>, out: BatchSender, position: u64) -> Self {
         let reader = UpdateReader::default();
-        Self { reader, scanner: None, stats, out, position, ledger: None }
+        let (parse, sampled) = (Parse::Strict, NameList::default());
+        Self { reader, parse, sampled, stats, out, position, ledger: None }
     }
 
     /// Lets the names be read as `parse` says.
@@ -59,8 +64,8 @@ impl Intake {
     pub fn parsing(mut self, parse: Parse) -> Result<Self, Closed> {
         if parse == Parse::Fast {
             self.out.change_content(Content::Scanned(Arc::clone(&self.stats)))?;
-            self.scanner = Some(Scanner::default());
         }
+        self.parse = parse;
         Ok(self)
     }
 
@@ -89,35 +94,85 @@ impl Intake {
         self.position += 1;
         self.stats.frames.add(1);
         self.stats.bytes.add(frame.len() as u64);
-        let Self { reader, scanner, stats, out, position, ledger } = self;
-        let scanned = match scanner {
-            Some(scanner) if stats.is_scan_trusted() => {
-                scanner.scan(frame).filter(|scanned| scanned.len() <= MAX_NAMES)
+        if self.parse == Parse::Fast && self.stats.is_scan_trusted() {
+            if self.position.is_multiple_of(SAMPLED) {
+                return self.judge_sampled(frame);
             }
-            _ => None,
-        };
-        // Where an entry stands is for the ledger alone; what the scan does not see the judge may.
-        let place = scanned.as_ref().filter(|_| ledger.is_some()).and_then(Scanned::place);
-        let scanned = scanned
-            .filter(|scanned| ledger.is_none() || place.is_some() || !scanned.is_certificate());
-        if let Some(scanned) = &scanned
-            && *position % SAMPLED != 0
-        {
-            let counted = ledger.as_mut().and_then(|ledger| ledger.count(place, stats));
-            return take_scanned(stats, out, *position, frame, scanned, counted.as_ref());
+            if self.scanned(frame)? {
+                return Ok(());
+            }
         }
+        self.judge(frame, None)
+    }
+
+    /// Takes in a frame by its names as the scan finds them; false where it has to be judged.
+    #[inline]
+    fn scanned(&mut self, frame: &[u8]) -> Result<bool, Closed> {
+        let Self { stats, out, position, ledger, .. } = self;
+        // Looked for once a batch: at the rate of a live server that is nearly every frame, and lag
+        // is told in seconds.
+        let notes_seen = out.is_empty();
+        out.push_found(*position, frame, |names| {
+            let before = names.len();
+            let scanned = scan(frame, names)?;
+            let counted = match ledger {
+                None => None,
+                Some(ledger) => {
+                    let place = scanned.place();
+                    // Where an entry stands is for the ledger alone; what the scan does not see the
+                    // judge may.
+                    if place.is_none() && scanned.is_certificate() {
+                        return None;
+                    }
+                    ledger.count(place, stats)
+                }
+            };
+            stats.updates.add(1);
+            stats.scanned.add(1);
+            stats.names.add((names.len() - before) as u64);
+            if notes_seen {
+                note_seen(stats, scanned.seen());
+            }
+            Some(counted)
+        })
+    }
+
+    /// Has a frame judged, and what the scan finds in it compared.
+    fn judge_sampled(&mut self, frame: &[u8]) -> Result<(), Closed> {
+        let mut names = std::mem::take(&mut self.sampled);
+        names.clear(KEPT_SAMPLE);
+        let judged = match scan(frame, &mut names) {
+            Some(scanned) => self.judge(frame, Some((&names, scanned.place()))),
+            None => self.judge(frame, None),
+        };
+        self.sampled = names;
+        judged
+    }
+
+    /// Takes in a frame as the judge reads it. `scanned`: the names that the scan has found, and where
+    /// the entry stands.
+    fn judge(
+        &mut self,
+        frame: &[u8],
+        scanned: Option<(&NameList, Option<Place<'_>>)>,
+    ) -> Result<(), Closed> {
+        let Self { reader, stats, out, position, ledger, .. } = self;
         let mut agree = scanned.is_none();
         let outcome = reader.read(frame, |message| match message {
             Message::Update(names) => {
-                agree = scanned.is_none_or(|scanned| {
-                    scanned.iter().eq(names.iter()) && (place.is_none() || place == names.place())
+                agree = scanned.is_none_or(|(found, place)| {
+                    found.iter().eq(names.iter().map(str::as_bytes))
+                        && (place.is_none() || place == names.place())
                 });
                 stats.updates.add(1);
                 note_seen(stats, names.seen());
                 let mut all = names.iter();
                 let read = all.by_ref().take(MAX_NAMES).inspect(|_| stats.names.add(1));
                 let counted = ledger.as_mut().and_then(|ledger| ledger.count(names.place(), stats));
-                let pushed = push(out, *position, frame, read, counted.as_ref());
+                let pushed = match &counted {
+                    Some(counted) => out.push_counted(*position, frame, read, counted),
+                    None => out.push(*position, frame, read),
+                };
                 stats.surplus_names.add(all.count() as u64);
                 pushed
             }
@@ -208,40 +263,6 @@ impl Intake {
         }
         self.stats.missed.add(holes.iter().map(|hole| hole.last - hole.first + 1).sum());
         self.out.gap(GapEvent::Missed(holes))
-    }
-}
-
-/// Takes in a frame whose names the scan has found.
-fn take_scanned(
-    stats: &FeedStats,
-    out: &mut BatchSender,
-    position: u64,
-    frame: &[u8],
-    scanned: &Scanned<'_>,
-    counted: Option<&Counted<'_>>,
-) -> Result<(), Closed> {
-    stats.updates.add(1);
-    stats.scanned.add(1);
-    stats.names.add(scanned.len() as u64);
-    // Looked for once a batch: at the rate of a live server that is nearly every frame, and lag is
-    // told in seconds.
-    if out.is_empty() {
-        note_seen(stats, scanned.seen());
-    }
-    push(out, position, frame, scanned.iter(), counted)
-}
-
-/// Hands on a certificate, counted or not.
-fn push<'n>(
-    out: &mut BatchSender,
-    position: u64,
-    frame: &[u8],
-    names: impl Iterator<Item = &'n str>,
-    counted: Option<&Counted<'_>>,
-) -> Result<(), Closed> {
-    match counted {
-        Some(counted) => out.push_counted(position, frame, names, counted),
-        None => out.push(position, frame, names),
     }
 }
 

@@ -12,20 +12,25 @@ use super::merge::{Certificate, Domain, Hit, Slot};
 use crate::record::GAVE_UP;
 use crate::update::Evidence;
 
-/// `first_seen` stands in an index, and naming it here would rewrite the index with each repeat:
-/// the rare earlier sighting has a statement of its own.
-const DOMAIN: &str = "
+// No statement has a RETURNING clause: SQLite makes a table of its own for what comes back, each time,
+// which costs as much as the row.
+
+const NEW_DOMAIN: &str = "
 INSERT INTO domains (domain, registered_domain, first_seen, last_seen, sightings)
 VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (domain) DO UPDATE SET
-    last_seen = max(ifnull(last_seen, excluded.last_seen), excluded.last_seen),
-    sightings = sightings + excluded.sightings
-RETURNING id, first_seen, last_seen, sightings";
+ON CONFLICT (domain) DO NOTHING";
+
+const KNOWN_DOMAIN: &str =
+    "SELECT id, first_seen, last_seen, sightings FROM domains WHERE domain = ?1";
+
+/// `first_seen` stands in an index, and naming it here would rewrite the index with each repeat:
+/// the rare earlier sighting has a statement of its own.
+const DOMAIN_AGAIN: &str = "UPDATE domains SET last_seen = ?1, sightings = ?2 WHERE id = ?3";
 
 const EARLIER: &str = "UPDATE domains SET first_seen = ?1 WHERE id = ?2";
 
-/// See [`certificate_statement`].
-static CERTIFICATE: LazyLock<String> = LazyLock::new(certificate_statement);
+/// See [`certificate_statements`].
+static CERTIFICATE: LazyLock<[String; 2]> = LazyLock::new(certificate_statements);
 
 /// The table's unique index serves this: same expressions.
 const CERTIFICATE_ID: &str = "
@@ -74,8 +79,17 @@ pub(super) struct StoredDomain {
 pub(super) struct Upserts<'c> {
     /// The run that new matches belong to.
     run: i64,
-    domain: CachedStatement<'c>,
+    connection: &'c Connection,
+    /// Whether the last domain was new: what came last is the best guess at what comes next, and
+    /// says which statement is tried first. What is written does not depend on it.
+    domain_was_new: bool,
+    /// The same of the last certificate.
+    certificate_was_new: bool,
+    new_domain: CachedStatement<'c>,
+    known_domain: CachedStatement<'c>,
+    domain_again: CachedStatement<'c>,
     earlier: CachedStatement<'c>,
+    new_certificate: CachedStatement<'c>,
     certificate: CachedStatement<'c>,
     certificate_id: CachedStatement<'c>,
     new_match: CachedStatement<'c>,
@@ -86,11 +100,18 @@ pub(super) struct Upserts<'c> {
 
 impl<'c> Upserts<'c> {
     pub fn prepare(connection: &'c Connection, run: i64) -> rusqlite::Result<Self> {
+        let [new_certificate, certificate] = &*CERTIFICATE;
         Ok(Self {
             run,
-            domain: connection.prepare_cached(DOMAIN)?,
+            connection,
+            domain_was_new: true,
+            certificate_was_new: true,
+            new_domain: connection.prepare_cached(NEW_DOMAIN)?,
+            known_domain: connection.prepare_cached(KNOWN_DOMAIN)?,
+            domain_again: connection.prepare_cached(DOMAIN_AGAIN)?,
             earlier: connection.prepare_cached(EARLIER)?,
-            certificate: connection.prepare_cached(&CERTIFICATE)?,
+            new_certificate: connection.prepare_cached(new_certificate)?,
+            certificate: connection.prepare_cached(certificate)?,
             certificate_id: connection.prepare_cached(CERTIFICATE_ID)?,
             new_match: connection.prepare_cached(NEW_MATCH)?,
             match_again: connection.prepare_cached(MATCH_AGAIN)?,
@@ -105,66 +126,71 @@ impl<'c> Upserts<'c> {
         domain: &Domain<'_>,
         registered_domain: Option<&str>,
     ) -> rusqlite::Result<StoredDomain> {
-        let mut stored = self.domain.query_row(
-            (
-                domain.domain,
-                registered_domain,
-                domain.first_seen,
-                domain.last_seen,
-                integer(domain.sightings),
-            ),
-            |row| {
-                Ok(StoredDomain {
-                    id: row.get(0)?,
-                    first_seen: row.get(1)?,
-                    last_seen: row.get(2)?,
-                    sightings: row.get(3)?,
-                })
-            },
-        )?;
+        if !self.domain_was_new
+            && let Some(stored) = self.domain_again(domain)?
+        {
+            return Ok(stored);
+        }
+        let Domain { first_seen, last_seen, .. } = *domain;
+        let sightings = integer(domain.sightings);
+        let values = (domain.domain, registered_domain, first_seen, last_seen, sightings);
+        self.domain_was_new = self.new_domain.execute(values)? > 0;
+        if self.domain_was_new {
+            let (first_seen, last_seen) = (Some(first_seen), Some(last_seen));
+            let id = self.connection.last_insert_rowid();
+            return Ok(StoredDomain { id, first_seen, last_seen, sightings });
+        }
+        // It stands there: that is why it was not inserted.
+        self.domain_again(domain)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+
+    /// Adds to a domain that is stored; none where it is not.
+    fn domain_again(&mut self, domain: &Domain<'_>) -> rusqlite::Result<Option<StoredDomain>> {
+        let known = self.known_domain.query_row([domain.domain], |row| {
+            Ok(StoredDomain {
+                id: row.get(0)?,
+                first_seen: row.get(1)?,
+                last_seen: row.get(2)?,
+                sightings: row.get(3)?,
+            })
+        });
+        let Some(mut stored) = known.optional()? else { return Ok(None) };
+        stored.last_seen = stored.last_seen.max(Some(domain.last_seen));
+        stored.sightings = stored.sightings.saturating_add(integer(domain.sightings));
+        self.domain_again.execute((stored.last_seen, stored.sightings, stored.id))?;
         // NULL: adopted from the ancestor, and seen for the first time with a date.
         if stored.first_seen.is_none_or(|first_seen| domain.first_seen < first_seen) {
             self.earlier.execute((domain.first_seen, stored.id))?;
             stored.first_seen = Some(domain.first_seen);
         }
-        Ok(stored)
+        Ok(Some(stored))
     }
 
     /// Writes all that is known of a certificate; returns its id.
     pub fn certificate(&mut self, certificate: &Certificate<'_>) -> rusqlite::Result<i64> {
         let mut id = None;
-        for evidence in &certificate.evidence {
-            id = self.evidence(evidence)?.or(id);
+        let mut evidence = certificate.evidence.as_slice();
+        if self.certificate_was_new
+            && let Some((first, rest)) = evidence.split_first()
+        {
+            self.certificate_was_new = write_evidence(&mut self.new_certificate, first)? > 0;
+            if self.certificate_was_new {
+                (id, evidence) = (Some(self.connection.last_insert_rowid()), rest);
+            }
+        }
+        for evidence in evidence {
+            write_evidence(&mut self.certificate, evidence)?;
         }
         if let Some(id) = id {
             return Ok(id);
         }
+        let highest = self.connection.last_insert_rowid();
         let identity = certificate.identity;
-        self.certificate_id.query_row((identity.issuer, identity.number), |row| row.get(0))
-    }
-
-    /// The certificate's id; none where it is stored and nothing was to be added.
-    fn evidence(&mut self, evidence: &Evidence) -> rusqlite::Result<Option<i64>> {
-        self.certificate
-            .query_row(
-                (
-                    &evidence.issuer,
-                    &evidence.serial,
-                    &evidence.sha256,
-                    &evidence.fingerprint,
-                    &evidence.subject_cn,
-                    evidence.not_before,
-                    evidence.not_after,
-                    &evidence.update_type,
-                    &evidence.log_name,
-                    &evidence.log_url,
-                    evidence.cert_index,
-                    &evidence.cert_link,
-                    evidence.seen,
-                ),
-                |row| row.get(0),
-            )
-            .optional()
+        let id =
+            self.certificate_id.query_row((identity.issuer, identity.number), |row| row.get(0))?;
+        // Of an insert the id is the one that was given last. No more than a guess hangs on it.
+        self.certificate_was_new = id == highest;
+        Ok(id)
     }
 
     /// Writes that a rule hit a domain; `true` when it is the first time. `certificates` are the
@@ -212,11 +238,34 @@ impl<'c> Upserts<'c> {
     }
 }
 
-/// Writes a certificate or adds to it. What describes the entry (hashes, type, log) is taken from
-/// the final certificate where the precertificate stood; whatever else is missing gets filled in,
-/// and nothing that is there gets lost. Returns no row where nothing changed: most certificates
-/// come from several logs, and a page that is not written is neither logged nor copied.
-fn certificate_statement() -> String {
+/// Executes one of the statements of certificates; returns how many rows it wrote.
+fn write_evidence(
+    statement: &mut CachedStatement<'_>,
+    evidence: &Evidence,
+) -> rusqlite::Result<usize> {
+    statement.execute((
+        &evidence.issuer,
+        &evidence.serial,
+        &evidence.sha256,
+        &evidence.fingerprint,
+        &evidence.subject_cn,
+        evidence.not_before,
+        evidence.not_after,
+        &evidence.update_type,
+        &evidence.log_name,
+        &evidence.log_url,
+        evidence.cert_index,
+        &evidence.cert_link,
+        evidence.seen,
+    ))
+}
+
+/// The statement that writes a certificate if it is new, and the one that writes it or adds to it.
+/// What describes the entry (hashes, type, log) is taken from the final certificate where the
+/// precertificate stood; whatever else is missing gets filled in, and nothing that is there gets
+/// lost. Nothing is written where nothing changed: most certificates come from several logs, and a
+/// page that is not written is neither logged nor copied.
+fn certificate_statements() -> [String; 2] {
     /// Columns that differ between precertificate and final certificate.
     const ENTRY: [&str; 7] =
         ["sha256", "fingerprint", "update_type", "log_name", "log_url", "cert_index", "cert_link"];
@@ -236,12 +285,12 @@ fn certificate_statement() -> String {
         .chain(&SHARED)
         .map(|column| format!(" OR (c.{column} IS NULL AND excluded.{column} IS NOT NULL)"))
         .collect::<String>();
-    format!(
-        "INSERT INTO certificates AS c (issuer, serial, sha256, fingerprint, subject_cn, \
-         not_before, not_after, update_type, log_name, log_url, cert_index, cert_link, seen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
-         ON CONFLICT DO UPDATE SET {}, {} WHERE {final_wins}{fills} RETURNING id",
-        entry.join(", "),
-        shared.join(", "),
-    )
+    let insert = "INSERT INTO certificates AS c (issuer, serial, sha256, fingerprint, subject_cn, \
+                  not_before, not_after, update_type, log_name, log_url, cert_index, cert_link, \
+                  seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let (entry, shared) = (entry.join(", "), shared.join(", "));
+    [
+        format!("{insert} ON CONFLICT DO NOTHING"),
+        format!("{insert} ON CONFLICT DO UPDATE SET {entry}, {shared} WHERE {final_wins}{fills}"),
+    ]
 }

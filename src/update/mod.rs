@@ -5,6 +5,7 @@
 
 mod evidence;
 mod fault;
+mod list;
 mod scan;
 
 use std::fmt;
@@ -17,7 +18,8 @@ use evidence::members;
 pub use evidence::{Evidence, MAX_TEXT};
 pub(crate) use evidence::{MAX_SERIAL, SHOWABLE, issuer_text};
 pub use fault::FrameFault;
-pub use scan::{Scanned, Scanner};
+pub use list::{Mark, NameList};
+pub use scan::{Scanned, scan};
 
 /// Bytes a frame may have. The largest certificates make frames of some 100 KB; beyond this a
 /// frame is refused, on a socket as in a capture, so that a hostile source cannot take memory.

@@ -80,7 +80,7 @@ impl<S: Read> Tap<S> {
     fn receive(&mut self, most: usize) -> io::Result<usize> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-        } else if self.end > self.buffer.len() / 2 {
+        } else if self.start > 0 && self.end > self.buffer.len() / 2 {
             // Less than a frame, mostly.
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);

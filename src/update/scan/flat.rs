@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::{
     __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
-    _mm256_set1_epi8,
+    _mm256_set1_epi8, _mm256_setzero_si256, _mm256_testz_si256,
 };
 
 /// Bytes looked at together: one for each bit of a mask.
@@ -24,14 +24,23 @@ pub fn is_member_boundary(stretch: &[u8]) -> bool {
     let mut depth = 0_i64;
     // All ones while a block begins within a string.
     let mut within = 0_u64;
+    // Where it holds an escape, what is told of strings is wrong, and nobody is told: it is asked for
+    // once, at the end.
+    let mut escapes = _mm256_setzero_si256();
     for block in blocks.iter().chain([&last]) {
-        let Masks { quotes, escapes, opening, closing } = masks(block);
-        if escapes != 0 {
-            return false;
-        }
-        let strings = running_xor(quotes) ^ within;
+        let halves = halves(block);
+        let strings = running_xor(places(halves, |half| equal(half, b'"'))) ^ within;
         within = 0_u64.wrapping_sub(strings >> 63);
-        let mut brackets = (opening | closing) & !strings;
+        let escape = halves.map(|half| equal(half, b'\\'));
+        escapes = _mm256_or_si256(escapes, _mm256_or_si256(escape[0], escape[1]));
+        // Of all ASCII, this bit alone tells brackets from braces.
+        let folded = halves.map(|half| _mm256_or_si256(half, _mm256_set1_epi8(0x20)));
+        let either = |half| _mm256_or_si256(equal(half, b'{'), equal(half, b'}'));
+        let mut brackets = places(folded, either) & !strings;
+        if brackets == 0 {
+            continue;
+        }
+        let opening = places(folded, |half| equal(half, b'{'));
         while brackets != 0 {
             let lowest = brackets & brackets.wrapping_neg();
             depth += if opening & lowest != 0 { 1 } else { -1 };
@@ -41,7 +50,7 @@ pub fn is_member_boundary(stretch: &[u8]) -> bool {
             brackets ^= lowest;
         }
     }
-    depth == 0 && within == 0
+    depth == 0 && within == 0 && _mm256_testz_si256(escapes, escapes) == 1
 }
 
 /// Each bit: whether the ones up to it are an odd number. From a quote up to the next one.
@@ -52,36 +61,24 @@ fn running_xor(mut bits: u64) -> u64 {
     bits
 }
 
-/// Where which bytes stand in a block, the first byte's bit lowest.
-#[derive(Default)]
-struct Masks {
-    quotes: u64,
-    escapes: u64,
-    opening: u64,
-    closing: u64,
+#[inline]
+#[target_feature(enable = "avx2")]
+fn halves(block: &[u8; BLOCK]) -> [__m256i; 2] {
+    let (halves, _) = block.as_chunks::<32>();
+    // SAFETY: 32 bytes stand at each of both; the loads ask for no alignment.
+    [0, 1].map(|half| unsafe { _mm256_loadu_si256(halves[half].as_ptr().cast()) })
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn masks(block: &[u8; BLOCK]) -> Masks {
-    let mut masks = Masks::default();
-    for (half, bytes) in block.as_chunks::<32>().0.iter().enumerate() {
-        // SAFETY: 32 bytes stand there; the load asks for no alignment.
-        let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
-        // Of all ASCII, this bit alone tells brackets from braces.
-        let folded = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
-        masks.quotes |= places(bytes, b'"', half);
-        masks.escapes |= places(bytes, b'\\', half);
-        masks.opening |= places(folded, b'{', half);
-        masks.closing |= places(folded, b'}', half);
-    }
-    masks
+fn equal(bytes: __m256i, byte: u8) -> __m256i {
+    _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8))
 }
 
-/// A bit for each of `bytes` that is `byte`, where that half of the block has its bits.
+/// A bit for each byte that `is` marks, the first byte's lowest.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn places(bytes: __m256i, byte: u8, half: usize) -> u64 {
-    let equal = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
-    u64::from(_mm256_movemask_epi8(equal) as u32) << (32 * half)
+fn places(halves: [__m256i; 2], is: impl Fn(__m256i) -> __m256i) -> u64 {
+    let [low, high] = halves.map(|half| u64::from(_mm256_movemask_epi8(is(half)) as u32));
+    low | high << 32
 }

@@ -6,11 +6,11 @@
 
 use std::sync::LazyLock;
 
-use memchr::memchr;
 use memchr::memmem::Finder;
+use memchr::memrchr;
 
 use super::super::Place;
-use super::TAIL;
+use super::{TAIL, plain};
 
 /// A key, searched for.
 static SOURCE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"source\":{"));
@@ -20,9 +20,19 @@ const INDEX_KEY: &[u8] = b"\"cert_index\":";
 /// The place that stands in `data`, behind its `{` and before its `}`.
 pub(super) fn of(data: &[u8]) -> Option<Place<'_>> {
     let tail = &data[data.len().saturating_sub(TAIL)..];
-    let (log_url, log_name) = log(behind(&SOURCE, tail)?)?;
+    let (log_url, log_name) = log(source(tail)?)?;
     let index = index(data.strip_prefix(INDEX_KEY).or_else(|| behind(&INDEX, tail))?)?;
     Some(Place { log_url, log_name, index })
+}
+
+/// What stands behind the `{` of the source.
+fn source(tail: &[u8]) -> Option<&[u8]> {
+    // With the known servers it is the last object in the frame, which is found in a moment.
+    let last = memrchr(b'{', tail)?;
+    if tail[..last].ends_with(b",\"source\":") {
+        return Some(&tail[last + 1..]);
+    }
+    behind(&SOURCE, tail)
 }
 
 /// What stands behind a key, unless that is the end of a longer one with a quote in it.
@@ -72,13 +82,11 @@ fn log(mut text: &[u8]) -> Option<(&str, &str)> {
 }
 
 /// The string that `text` begins with, if it is plain ASCII, and what follows it.
+#[inline]
 fn string(text: &[u8]) -> Option<(&str, &[u8])> {
-    let text = text.strip_prefix(b"\"")?;
-    let (value, rest) = text.split_at(memchr(b'"', text)?);
-    // Without a branch for each byte.
-    let plain = value
-        .iter()
-        .fold(true, |plain, byte| plain & (b' '..=b'~').contains(byte) & (*byte != b'\\'));
-    let value = std::str::from_utf8(value).ok().filter(|_| plain)?;
-    Some((value, &rest[1..]))
+    if *text.first()? != b'"' {
+        return None;
+    }
+    let value = plain::string(text, 1)?;
+    Some((std::str::from_utf8(value).ok()?, &text[value.len() + 2..]))
 }

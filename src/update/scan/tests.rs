@@ -4,9 +4,15 @@ use super::super::{Message, UpdateReader};
 use super::*;
 
 fn scanned(frame: &str) -> Option<(Vec<String>, Option<i64>)> {
-    let mut scanner = Scanner::default();
-    let found = scanner.scan(frame.as_bytes())?;
-    Some((found.iter().map(str::to_owned).collect(), found.seen()))
+    let mut names = NameList::default();
+    names.push("before");
+    let found = scan(frame.as_bytes(), &mut names);
+    let mut texts = names.iter().map(|name| std::str::from_utf8(name).expect("text").to_owned());
+    assert_eq!(texts.next().as_deref(), Some("before"));
+    if found.is_none() {
+        assert_eq!((names.len(), names.size()), (1, "before\n".len()), "taken back: {frame}");
+    }
+    Some((texts.collect(), found?.seen()))
 }
 
 fn judged(frame: &str) -> Option<(Vec<String>, Option<i64>)> {
@@ -172,7 +178,7 @@ fn looking_at_many_bytes_at_once_tells_what_the_walk_tells() {
     for _ in 0..100_000 {
         let text = members(&mut random, 0) + "}";
         let walked = walk::walk_to_key(text.as_bytes(), KEY);
-        assert_eq!(walk::to_key(text.as_bytes(), KEY), walked, "{text}");
+        assert_eq!(walk::to_key(text.as_bytes(), &Finder::new(KEY)), walked, "{text}");
         found += u32::from(walked.is_some());
     }
     assert!(found > 1000, "{found}");
@@ -180,8 +186,7 @@ fn looking_at_many_bytes_at_once_tells_what_the_walk_tells() {
 
 fn places(frame: &str) -> [Option<(String, String, u64)>; 2] {
     let owned = |p: Place<'_>| (p.log_url.to_owned(), p.log_name.to_owned(), p.index);
-    let mut scanner = Scanner::default();
-    let scanned = scanner.scan(frame.as_bytes()).and_then(|found| found.place());
+    let scanned = scan(frame.as_bytes(), &mut NameList::default()).and_then(|found| found.place());
     let judged = UpdateReader::default().read(frame.as_bytes(), |message| match message {
         Message::Update(names) => names.place().map(owned),
         _ => None,

@@ -3,20 +3,20 @@
 //! Owns the walk: strings, and what is nested, are passed over. No number or word is judged.
 
 use memchr::memchr2;
-use memchr::memmem::find;
+use memchr::memmem::Finder;
 
 /// What stands behind `key`, a quoted key with what follows it, among the members of the object
 /// that `members` begins in, behind its `{`.
-pub fn to_key<'f>(members: &'f [u8], key: &[u8]) -> Option<&'f [u8]> {
+pub fn to_key<'f>(members: &'f [u8], key: &Finder<'_>) -> Option<&'f [u8]> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        let at = find(members, key)?;
+        let at = key.find(members)?;
         // SAFETY: this processor has AVX2.
         if unsafe { super::flat::is_member_boundary(&members[..at]) } {
-            return Some(&members[at + key.len()..]);
+            return Some(&members[at + key.needle().len()..]);
         }
     }
-    walk_to_key(members, key)
+    walk_to_key(members, key.needle())
 }
 
 /// The same, value by value.
