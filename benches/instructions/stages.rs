@@ -52,8 +52,11 @@ impl Stage {
     }
 }
 
+/// Prepares a stage's input, which is not counted.
+pub type MakeStage = fn() -> Stage;
+
 /// Every stage, in the order in which a frame comes through them: its name, and what makes it.
-pub const ALL: [(&str, fn() -> Stage); 13] = [
+pub const ALL: [(&str, MakeStage); 13] = [
     ("scan full", || scanning(Stream::Full)),
     ("judge full", || judging(Stream::Full)),
     ("scan lite", || scanning(Stream::Lite)),

@@ -77,7 +77,8 @@ fn stored(
 }
 
 fn ratios(rows: u64) {
-    let kinds: [(&str, fn(u64) -> Duration); 4] = [
+    type Measured = fn(u64) -> Duration;
+    let kinds: [(&str, Measured); 4] = [
         ("append-only table", append_only),
         ("new, whole schema (asked 0.10)", |rows| stored(rows, |n| n, Some)),
         ("new, bare domains (asked 0.2)", |rows| stored(rows, |n| n, |_| None)),
