@@ -237,8 +237,7 @@ impl Batch {
         self.coverage.clear();
         self.names.clear(4 * MAX_NAME_BYTES);
         self.records.clear();
-        // Asked once a batch: to ask with each frame whether it is shared, by an atomic exchange, took
-        // half of the hand-off's time.
+        // Asked once a batch, by an atomic exchange, and not with each frame.
         match Arc::get_mut(&mut self.frames) {
             Some(frames) => self.filling = std::mem::take(frames),
             // A recorder still reads them: leave them to it.
