@@ -3,6 +3,7 @@
 //! Owns the way from a block of domains to hits: prefilter, verify, `exclude`, `allow`, in every
 //! view of a domain. Knows nothing of certificates or channels.
 
+mod compiled;
 mod profile;
 
 use std::collections::HashSet;
@@ -15,12 +16,13 @@ use super::prefilter::{Candidate, Prefilter, Regime, Walk};
 use super::proof::{Called, Miss, Proof};
 use super::side::SideBlock;
 use super::tokens::TokenTexts;
-use super::unicode::{Programs, UnicodeCandidates};
-use super::verify::{self, Cache, Verdict};
+use super::unicode::UnicodeCandidates;
+use super::verify::{Cache, Verdict};
 use crate::domain::{PREFIX, Views};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::matched::Hit;
 use crate::rule::{Rule, RuleIndex, RuleSet, Scope, Syntax};
+use compiled::Compiled;
 pub use profile::{Profile, RuleCost};
 
 /// The rule that a domain with `xn--` in it is a candidate of, as far as the prefilter knows: one
@@ -43,16 +45,6 @@ pub struct Engine {
     /// What lines need that are not ASCII.
     unicode: UnicodeCandidates,
     allow: HashSet<Box<str>>,
-}
-
-/// What the engine knows of one rule.
-#[derive(Debug)]
-struct Compiled {
-    literals: Literals,
-    /// Whether its literals are good for ASCII alone.
-    ascii_only: bool,
-    programs: Programs,
-    exclude: Vec<Programs>,
 }
 
 /// What a matcher thread needs to use the engine; reused from block to block.
@@ -95,7 +87,8 @@ impl Engine {
     /// When a rule grows beyond the limits of every engine; the error names its place.
     #[doc(hidden)]
     pub fn build_in(rules: RuleSet, regime: Option<Regime>) -> Result<Self> {
-        let compiled: Vec<Compiled> = rules.rules.iter().map(compile).collect::<Result<_>>()?;
+        let compiled: Vec<Compiled> =
+            rules.rules.iter().map(Compiled::of).collect::<Result<_>>()?;
         let literals =
             compiled.iter().zip(0..).filter_map(|(compiled, rule)| match &compiled.literals {
                 Literals::Required(set) | Literals::Exact(set) => Some((rule, set.clone())),
@@ -463,40 +456,6 @@ fn verify_parts(scope: Scope, form: &str, mut verify: impl FnMut(&str) -> Verdic
         (verdict == Verdict::Match).then_some(Verdict::Match)
     });
     matched.unwrap_or(if gave_up { Verdict::GaveUp } else { Verdict::NoMatch })
-}
-
-fn compile(rule: &Rule) -> Result<Compiled> {
-    let fault = |what: String| {
-        Error::usage(format!("the rule does not compile: {what}"))
-            .in_file(&rule.place.file)
-            .at_line(rule.place.line)
-            .remedy("shorten its repetitions, or take the rule out")
-    };
-    let literals = match &rule.pattern.syntax {
-        Syntax::Regular(hir) => match (Literals::of(hir), rule.scope) {
-            // It has to stand in the part that the rule is tried on.
-            (Literals::Exact(set), scope) if scope != Scope::Domain => Literals::Required(set),
-            (literals, _) => literals,
-        },
-        // The outline is wider than the pattern, so its literals prove nothing.
-        Syntax::Backtracking { outline, .. } => match Literals::of(outline) {
-            Literals::Exact(set) => Literals::Required(set),
-            other => other,
-        },
-        Syntax::Brand(brand) => Literals::Required(brand.contained()),
-    };
-    if !matches!(literals, Literals::Exact(_)) {
-        verify::check(&rule.pattern.syntax).map_err(fault)?;
-    }
-    for exclude in &rule.exclude {
-        verify::check(&exclude.syntax).map_err(fault)?;
-    }
-    Ok(Compiled {
-        literals,
-        ascii_only: rule.pattern.may_have_other_literals(),
-        programs: Programs::new(&rule.pattern),
-        exclude: rule.exclude.iter().map(Programs::new).collect(),
-    })
 }
 
 #[cfg(test)]
