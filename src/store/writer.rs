@@ -176,12 +176,12 @@ impl Writer {
                 self.backlog.subtract(next.bytes);
             }
             self.waiting.push(next, dropped, now);
-            if self.waiting.is_due(now) {
+            if self.waiting.is_due(now, last) {
                 self.commit()?;
             }
         }
         // A steady stream of messages that are early lets no time-out come.
-        if self.waiting.is_due(now) { self.commit() } else { Ok(()) }
+        if self.waiting.is_due(now, last) { self.commit() } else { Ok(()) }
     }
 
     /// Stores what is in line, however often it takes, and only then lets go of it.
